@@ -1,0 +1,188 @@
+"""Boundaries ⇄ labels: heights are the truth of a layer, its pixels are derived.
+
+A height is in px from the top of the B-scan, sub-pixel, with the centre of row *r* at
+*r*: a pixel lies below a boundary when ``r >= height``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_octseg.errors import LabelError
+from napari_octseg.labels import IGNORE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+# Upper boundary of each layer, by its IN-OCT name; the last boundary closes the stack.
+_TOP_OF = {
+    "RNFL": "ILM",
+    "GCL": "RNFL/GCL",
+    "GCIPL": "RNFL/GCL",
+    "IPL": "GCL/IPL",
+    "INL": "IPL/INL",
+    "OPL": "INL/OPL",
+    "ONL": "OPL/ONL",
+    "EZ": "ELM/EZ",
+    "OS": "EZ/OS",
+    "RPE": "EZ/RPE",
+    "choroid": "BM",
+}
+_BOTTOM_OF = {"RPE": "BM", "choroid": "CSI"}
+
+
+@dataclass(frozen=True, eq=False)
+class Boundaries:
+    """Named boundaries in anatomical order, top to bottom.
+
+    `heights` is (n_boundaries, n_bscans, width) float32, px from the top, NaN = absent.
+
+    Raises
+    ------
+    LabelError
+        If names and heights do not match.
+    """
+
+    names: tuple[str, ...]
+    heights: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if self.heights.ndim != 3 or len(self.names) != len(self.heights):
+            raise LabelError(
+                f"{len(self.names)} names for heights of shape {self.heights.shape}",
+                allowed="heights of shape (n_boundaries, n_bscans, width)",
+            )
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        """Heights of one boundary, (n_bscans, width) float32."""
+        if name not in self.names:
+            raise LabelError(
+                f"No boundary is called {name!r}", allowed=", ".join(self.names)
+            )
+        return self.heights[self.names.index(name)]
+
+
+def boundary_names(layers: Sequence[str]) -> tuple[str, ...]:
+    """Names of the ``len(layers) + 1`` boundaries of a stack of layers."""
+    tops = [_TOP_OF.get(layer, f"top of {layer}") for layer in layers]
+    last = layers[-1]
+    return (*tops, _BOTTOM_OF.get(last, f"bottom of {last}"))
+
+
+def enforce_order(heights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Heights that never cross: each is at least the one above it (running maximum).
+
+    Parameters
+    ----------
+    heights
+        (n_boundaries, …) float32, px from the top; NaN stays NaN and is skipped.
+    """
+    ordered = np.fmax.accumulate(heights, axis=0)
+    return np.where(np.isnan(heights), np.float32(np.nan), ordered).astype(np.float32)
+
+
+def boundaries_to_labels(
+    heights: NDArray[np.float32], depth: int, classes: Sequence[int] | None = None
+) -> NDArray[np.uint8]:
+    """Label image of the layers between boundaries.
+
+    Parameters
+    ----------
+    heights
+        (n_boundaries, n_bscans, width) float32, px from the top, top boundary first.
+        Where boundaries cross, the upper one wins (`enforce_order`).
+    depth
+        Rows of a B-scan.
+    classes
+        Class index of each of the ``n_boundaries - 1`` layers; 1, 2, 3, … by default.
+
+    Returns
+    -------
+    (n_bscans, depth, width) uint8: 0 above the first and below the last boundary.
+    Pixels whose class hangs on an absent (NaN) boundary are `IGNORE`.
+
+    Raises
+    ------
+    LabelError
+        If the number of classes does not fit.
+    """
+    n_layers = len(heights) - 1
+    chosen = list(range(1, n_layers + 1)) if classes is None else list(classes)
+    if n_layers < 1 or len(chosen) != n_layers:
+        raise LabelError(
+            f"{len(chosen)} classes for {len(heights)} boundaries",
+            allowed="one class fewer than boundaries, at least one",
+        )
+    ordered = enforce_order(heights)
+    # Rows are filled from the top: below boundary k lies layer k, or, when the next
+    # boundary is absent, something that nobody knows.
+    absent = np.isnan(ordered)
+    first_row = np.where(absent, 0, np.clip(np.ceil(ordered), 0, depth)).astype(int)
+    fill = np.array([*chosen, 0], np.uint8)
+    rows = np.arange(depth)[None, :, None]
+    top_known = ~absent[0]
+    labels = np.where(top_known, np.uint8(0), np.uint8(IGNORE))[:, None, :]
+    labels = np.repeat(labels, depth, axis=1)
+    for k in range(n_layers + 1):
+        known_below = ~absent[k + 1] if k < n_layers else np.ones_like(absent[k])
+        value = np.where(known_below, fill[k], np.uint8(IGNORE))[:, None, :]
+        below = (rows >= first_row[k][:, None, :]) & ~absent[k][:, None, :]
+        labels = np.where(below, value, labels)
+    return labels
+
+
+def labels_to_boundaries(
+    labels: NDArray[np.uint8], classes: Sequence[int]
+) -> NDArray[np.float32]:
+    """Heights of the boundaries of a stack of layers, half a row above their first row.
+
+    Inverse of `boundaries_to_labels` within half a pixel, for heights inside the image.
+
+    Parameters
+    ----------
+    labels
+        (n_bscans, depth, width) class indices. Classes that are not in `classes` and
+        not 0 (lesions, `IGNORE`) hide what lies under them.
+    classes
+        Class index of each layer, top to bottom.
+
+    Returns
+    -------
+    (len(classes) + 1, n_bscans, width) float32, px from the top. NaN where a column has
+    no layer, or where a boundary falls into hidden pixels. A layer without pixels has
+    two equal boundaries. Order is that of the first pixel of each layer or of a later
+    one, so boundaries never cross even where labels do.
+    """
+    n_bscans, depth, width = labels.shape
+    n_layers = len(classes)
+    hidden_rank = n_layers + 1
+    rank_of = np.full(256, hidden_rank, np.uint8)
+    for rank, index in enumerate(classes):
+        rank_of[index] = rank
+    rank_of[0] = n_layers
+    rank = rank_of[labels]
+    is_layer = rank < n_layers
+    any_layer = is_layer.any(axis=1)
+    first_layer = is_layer.argmax(axis=1)
+    last_layer = depth - 1 - is_layer[:, ::-1].argmax(axis=1)
+    rows = np.arange(depth)[None, :, None]
+    hidden = rank == hidden_rank
+
+    heights = np.full((n_layers + 1, n_bscans, width), np.nan, np.float32)
+    columns = np.ix_(np.arange(n_bscans), np.arange(width))
+    for k in range(n_layers + 1):
+        # The first row of layer k or anything below it; background counts only below
+        # the last layer pixel.
+        below = (is_layer & (rank >= k)) | (rows > last_layer[:, None, :]) & ~hidden
+        found = below.any(axis=1)
+        first = np.where(found, below.argmax(axis=1), depth)
+        above = np.maximum(first - 1, 0)
+        covered = (first > 0) & hidden[columns[0], above, columns[1]]
+        heights[k] = np.where(any_layer & ~covered, first - 0.5, np.nan)
+    heights[0] = np.where(any_layer & ~np.isnan(heights[0]), first_layer - 0.5, np.nan)
+    return heights

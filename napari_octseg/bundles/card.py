@@ -1,0 +1,233 @@
+"""The card of a model: all that is needed to run and to judge it (`card.json`)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from napari_octseg.errors import CardError
+from napari_octseg.labels import LabelClass, LabelSet
+
+SCHEMA_VERSION = 1
+
+Positive = Annotated[int, Field(gt=0)]
+Size = tuple[Positive, Positive]
+"""(rows, columns) in px."""
+
+
+class _Part(BaseModel):
+    # Unknown keys are errors: a misspelt setting must not be silently without effect.
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Architecture(_Part):
+    """Which network to build: a name in `networks.ARCHITECTURES` and its arguments."""
+
+    name: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class Weights(_Part):
+    """The weights file beside the card."""
+
+    file: str = "weights.safetensors"
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    n_parameters: Positive
+
+
+class ClassEntry(_Part):
+    """One class of the label set; colour is ``#rrggbb``."""
+
+    name: str
+    long_name: str = ""
+    colour: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+
+class Step(_Part):
+    """A named function of `engine.postprocess` and its arguments."""
+
+    name: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class Tiling(_Part):
+    """Windows of `size` that overlap by `overlap` px (rows, columns), averaged."""
+
+    size: Size
+    overlap: tuple[int, int] = (0, 0)
+
+    @model_validator(mode="after")
+    def _overlap_is_smaller(self) -> Tiling:
+        if any(not 0 <= o < s for o, s in zip(self.overlap, self.size, strict=True)):
+            raise ValueError(f"overlap {self.overlap} must be below size {self.size}")
+        return self
+
+
+class Input(_Part):
+    """How an image becomes the input of the network.
+
+    plane
+        ``bscan`` or ``enface``.
+    n_neighbours
+        B-scans on each side that are stacked as channels (0: the B-scan alone).
+    size
+        Every image is resized to this; None keeps the native size.
+    divisor
+        Rows and columns are padded to a multiple of this.
+    tiling
+        Windows instead of the whole image; None takes the whole image.
+    intensity
+        Name of the intensity normalisation in `engine.preprocess`.
+    spacing_um
+        (axial, lateral) µm the model was trained at; None if it was trained on many.
+    """
+
+    plane: Literal["bscan", "enface"] = "bscan"
+    n_neighbours: Annotated[int, Field(ge=0)] = 0
+    size: Size | None = None
+    divisor: Positive = 1
+    tiling: Tiling | None = None
+    intensity: str = "zscore"
+    spacing_um: tuple[float, float] | None = None
+
+
+class DataSource(_Part):
+    """One data set a model was trained on, and its licence."""
+
+    name: str
+    n_images: Annotated[int, Field(ge=0)]
+    devices: str = ""
+    labels: str = ""
+    licence: str = ""
+    reference: str = ""
+
+
+class Training(_Part):
+    """What a model was trained on, how, and from which parent."""
+
+    data: tuple[DataSource, ...] = ()
+    split: str = ""
+    recipe: str = ""
+    hardware: str = ""
+    n_epochs: int | None = None
+    seed: int | None = None
+    parent: str | None = None
+
+
+class Score(_Part):
+    """Figures of one data set and split.
+
+    dice
+        Class name → Dice pooled over all pixels of the split.
+    boundary_mae_px
+        Boundary name → mean absolute error in px of the scan's own grid.
+    command
+        Reproduces the figures.
+    """
+
+    data: str
+    split: str
+    n_images: Positive
+    dice: dict[str, float] = Field(default_factory=dict)
+    boundary_mae_px: dict[str, float] = Field(default_factory=dict)
+    command: str = ""
+    hardware: str = ""
+    note: str = ""
+
+
+class ModelCard(_Part):
+    """Everything about a model; `bundles.registry` reads it from `card.json`.
+
+    `original_classes` is the class order of the published network, where it numbers
+    its classes otherwise than we do (anatomical order).
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    version: str
+    title: str
+    description: str
+    architecture: Architecture
+    weights: Weights
+    classes: tuple[ClassEntry, ...]
+    original_classes: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    input: Input
+    postprocess: tuple[Step, ...] = ()
+    training: Training = Training()
+    metrics: tuple[Score, ...] = ()
+    limits: str = ""
+    licence: str
+    reference: str = ""
+
+    @model_validator(mode="after")
+    def _classes_fit(self) -> ModelCard:
+        names = [c.name for c in self.classes]
+        if len(set(names)) != len(names):
+            raise ValueError(f"classes: a name occurs twice in {names}")
+        missing = [name for name in self.layers if name not in names]
+        if missing:
+            raise ValueError(f"layers: {missing} are not among the classes {names}")
+        return self
+
+    @property
+    def label_set(self) -> LabelSet:
+        """Classes in index order."""
+        return LabelSet(
+            tuple(LabelClass(c.name, c.long_name, c.colour) for c in self.classes)
+        )
+
+    @property
+    def layer_indices(self) -> tuple[int, ...]:
+        """Class index of each layer, top to bottom; empty if the model has none."""
+        names = [c.name for c in self.classes]
+        return tuple(names.index(name) for name in self.layers)
+
+
+def class_entries(label_set: LabelSet) -> tuple[ClassEntry, ...]:
+    """Card form of a label set."""
+    return tuple(
+        ClassEntry(name=c.name, long_name=c.long_name, colour=c.colour)
+        for c in label_set.classes
+    )
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read and check a `card.json`.
+
+    Raises
+    ------
+    CardError
+        If the file is missing or unreadable, or a field is wrong; file and field are
+        named.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CardError(
+            f"{path} cannot be read ({error})", todo="restore the bundle folder"
+        ) from error
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise CardError(
+            f"{path} is not valid JSON ({error})", todo="restore the bundle folder"
+        ) from error
+    try:
+        return ModelCard.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "card"
+        raise CardError(
+            f"{path}: {field}: {first['msg']}",
+            todo="correct the field; docs/model-card.md describes every one",
+        ) from error
+
+
+def write_card(card: ModelCard, path: Path) -> None:
+    """Write a card as JSON that people can read."""
+    text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")

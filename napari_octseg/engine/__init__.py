@@ -1,0 +1,1 @@
+"""The engine: devices, pre-processing, inference, post-processing and training."""
