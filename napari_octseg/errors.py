@@ -1,4 +1,4 @@
-"""The errors a user can meet; each says what was got, what is allowed and what to do."""
+"""The errors a user can meet: what was got, what is allowed, what to do."""
 
 from __future__ import annotations
 

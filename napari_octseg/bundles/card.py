@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_octseg.errors import CardError
 from napari_octseg.labels import LabelClass, LabelSet
 
-SCHEMA_VERSION = 1
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Positive = Annotated[int, Field(gt=0)]
 Size = tuple[Positive, Positive]
@@ -145,7 +145,7 @@ class ModelCard(_Part):
     its classes otherwise than we do (anatomical order).
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
     version: str
     title: str

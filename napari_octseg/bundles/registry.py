@@ -1,0 +1,226 @@
+"""Find bundles, shipped and the user's own, and load their networks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_octseg.bundles.card import ModelCard, read_card, write_card
+from napari_octseg.bundles.readme import card_text
+from napari_octseg.errors import CardError, ModelError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_USER_MODELS_VARIABLE = "NAPARI_OCTSEG_MODELS"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle folder: its card, or the reason why it cannot be used."""
+
+    name: str
+    folder: Path
+    card: ModelCard | None
+    problem: str | None
+    shipped: bool
+
+
+def models_dir() -> Path:
+    """Folder of the shipped bundles, in a wheel, an editable install or a checkout.
+
+    Raises
+    ------
+    ModelError
+        If no shipped bundle is found.
+    """
+    # The package comes first: beside an installed package there may be a foreign
+    # folder called "models".
+    for folder in (_PACKAGE / "models", _PACKAGE.parent / "models"):
+        if any(folder.glob("*/card.json")):
+            return folder
+    raise ModelError(
+        f"No shipped model lies in {_PACKAGE} or beside it",
+        todo="install napari-octseg again",
+    )
+
+
+def user_models_dir() -> Path:
+    """Folder of the user's own bundles; `NAPARI_OCTSEG_MODELS` names another."""
+    chosen = os.environ.get(_USER_MODELS_VARIABLE)
+    if chosen:
+        return Path(chosen)
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("napari-octseg", appauthor=False)) / "models"
+
+
+def list_bundles() -> list[Bundle]:
+    """All bundles, shipped ones first, then by name; broken ones with their reason.
+
+    A user's bundle named like a shipped one is listed as broken: names are unique.
+    """
+    found: list[Bundle] = []
+    for root, shipped in ((models_dir(), True), (user_models_dir(), False)):
+        if not root.is_dir():
+            continue
+        taken = {bundle.name for bundle in found}
+        for folder in sorted(root.iterdir()):
+            if folder.is_dir() and not folder.name.startswith((".", "_")):
+                found.append(_inspect(folder, shipped=shipped, taken=taken))
+    return found
+
+
+def list_models() -> list[ModelCard]:
+    """Cards of all usable models, shipped ones first."""
+    return [bundle.card for bundle in list_bundles() if bundle.card is not None]
+
+
+def find_bundle(name: str) -> Bundle:
+    """The usable bundle of that name.
+
+    Raises
+    ------
+    ModelError
+        If no bundle has the name, or it is broken.
+    """
+    bundles = list_bundles()
+    for bundle in bundles:
+        if bundle.name == name:
+            if bundle.card is None:
+                raise ModelError(
+                    f"The model {name!r} cannot be used: {bundle.problem}",
+                    todo=f"repair or remove {bundle.folder}",
+                )
+            return bundle
+    raise ModelError(
+        f"No model is called {name!r}",
+        allowed=", ".join(b.name for b in bundles if b.card is not None) or "none",
+        todo="see them with: napari-octseg models",
+    )
+
+
+def load_network(bundle: Bundle) -> nn.Module:
+    """The bundle's network with its weights, float32, in evaluation mode, on the CPU.
+
+    Raises
+    ------
+    ModelError
+        If the weights are damaged or do not fit the architecture.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    from napari_octseg.networks import build
+
+    if bundle.card is None:
+        raise ModelError(f"The model {bundle.name!r} cannot be used: {bundle.problem}")
+    path = bundle.folder / bundle.card.weights.file
+    content = path.read_bytes()
+    _check_hash(path, content, bundle.card.weights.sha256)
+    network = build(bundle.card.architecture.name, bundle.card.architecture.arguments)
+    try:
+        state = load(content)
+    except SafetensorError as error:
+        raise ModelError(f"{path} is not a safetensors file ({error})") from error
+    # Weights are stored as float16; the network computes its own precision.
+    state = {
+        key: value.float() if value.is_floating_point() else value
+        for key, value in state.items()
+    }
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise ModelError(
+            f"{path} does not fit the architecture of its card ({error})",
+            todo="restore the bundle",
+        ) from error
+    network.requires_grad_(False)
+    return network.eval().to(torch.float32)
+
+
+def write_bundle(folder: Path, card: ModelCard, network: nn.Module) -> Bundle:
+    """Write a new bundle: all of it, or nothing.
+
+    Parameters
+    ----------
+    folder
+        The new bundle's folder; its name must be the card's name.
+    card
+        Card; its weights entry is filled in here.
+    network
+        The network whose weights are stored, as float16.
+
+    Raises
+    ------
+    ModelError
+        If the folder is there already: a bundle is never overwritten.
+    """
+    import torch
+    from safetensors.torch import save
+
+    if folder.exists():
+        raise ModelError(
+            f"The bundle {folder} is there already", todo="choose another name"
+        )
+    state = {
+        key: value.to(torch.float16) if value.is_floating_point() else value
+        for key, value in network.state_dict().items()
+    }
+    content = save({key: value.contiguous() for key, value in state.items()})
+    weights = card.weights.model_copy(
+        update={
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "n_parameters": sum(p.numel() for p in network.parameters()),
+        }
+    )
+    card = card.model_copy(update={"weights": weights})
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
+    try:
+        (draft / card.weights.file).write_bytes(content)
+        write_card(card, draft / "card.json")
+        (draft / "README.md").write_text(card_text(card), encoding="utf-8")
+        draft.chmod(0o755)  # mkdtemp makes private folders; a bundle is to be shared
+        draft.rename(folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    return Bundle(card.name, folder, card, None, shipped=False)
+
+
+def _inspect(folder: Path, *, shipped: bool, taken: set[str]) -> Bundle:
+    """Bundle of a folder, broken or not; weights are only looked at, not hashed."""
+    try:
+        card = read_card(folder / "card.json")
+        weights = folder / card.weights.file
+        if card.name != folder.name:
+            raise CardError(f"{folder}: the card is of a model called {card.name!r}")
+        if card.name in taken:
+            raise CardError(f"{folder}: another model is called {card.name!r} already")
+        if not weights.is_file():
+            raise CardError(f"{weights} is missing")
+        if weights.stat().st_size < 1000:
+            raise CardError(
+                f"{weights} has only {weights.stat().st_size} bytes",
+                todo="if it is a Git LFS pointer, run: git lfs pull",
+            )
+    except CardError as error:
+        return Bundle(folder.name, folder, None, str(error), shipped)
+    return Bundle(card.name, folder, card, None, shipped)
+
+
+def _check_hash(path: Path, content: bytes, expected: str) -> None:
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        raise ModelError(
+            f"{path} is damaged: sha256 {found[:12]}…, the card says {expected[:12]}…",
+            todo="restore the bundle; if you use Git LFS, run: git lfs pull",
+        )

@@ -1,0 +1,176 @@
+"""From probabilities to labels, boundaries and uncertainty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_octseg.boundaries import boundaries_to_labels, enforce_order
+from napari_octseg.engine.preprocess import resize
+from napari_octseg.errors import ModelError
+from napari_octseg.labels import IGNORE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_octseg.bundles.card import ModelCard
+
+
+@dataclass(frozen=True, eq=False)
+class BscanResult:
+    """What a model says of one B-scan, at its native size.
+
+    `labels` (depth, width) uint8; `heights` (n_boundaries, width) float32 or None;
+    `uncertainty` (width,) float32 in 0…1.
+    """
+
+    labels: NDArray[np.uint8]
+    heights: NDArray[np.float32] | None
+    uncertainty: NDArray[np.float32]
+
+
+def column_uncertainty(probabilities: Tensor) -> Tensor:
+    """Expected share of wrong tissue pixels in each column.
+
+    The chance that the most likely class is wrong, summed over the column and divided
+    by the expected number of tissue pixels.
+
+    Parameters
+    ----------
+    probabilities
+        (N, n_classes, H, W); class 0 is the background.
+
+    Returns
+    -------
+    (N, W) in 0…1.
+    """
+    wrong = (1 - probabilities.amax(1)).sum(1)
+    tissue = (1 - probabilities[:, 0]).sum(1)
+    # The background is never likelier than the likeliest class: wrong <= tissue.
+    return (wrong / (tissue + 1)).clamp(0, 1)
+
+
+def soft_boundaries(
+    probabilities: Tensor, layers: Sequence[int], *, least_px: float = 2.0
+) -> Tensor:
+    """Sub-pixel heights of layer boundaries from class probabilities.
+
+    The height of boundary *k* is the expected number of rows above layer *k*. The
+    background counts as above on the upper side of the tissue's centre of mass, as
+    below on the other.
+
+    Parameters
+    ----------
+    probabilities
+        (N, n_classes, H, W).
+    layers
+        Class index of each layer, top to bottom.
+    least_px
+        Columns with less expected tissue than this have no layers.
+
+    Returns
+    -------
+    (N, len(layers) + 1, W), rows of the network's grid, ordered, NaN where a column
+    has no layers.
+    """
+    n, _, rows, _ = probabilities.shape
+    position = torch.arange(rows, device=probabilities.device)[None, :, None]
+    stack = probabilities[:, list(layers)]  # (N, n_layers, H, W)
+    tissue = stack.sum(1)
+    mass = tissue.sum(1)  # (N, W)
+    centre = (tissue * position).sum(1) / mass.clamp_min(1e-6)
+    not_layer = (1 - tissue) * (position < centre[:, None])
+    above = not_layer.sum(1)[:, None]  # (N, 1, W)
+    below_top = stack.sum(2).cumsum(1)  # (N, n_layers, W)
+    heights = torch.cat([above, above + below_top], dim=1) - 0.5
+    return torch.where((mass < least_px)[:, None], torch.nan, heights)
+
+
+def keep_large(
+    labels: NDArray[np.uint8], *, least_px: int, classes: Sequence[int] = ()
+) -> NDArray[np.uint8]:
+    """Labels without components of fewer than `least_px` pixels (8-connected).
+
+    Parameters
+    ----------
+    labels
+        (depth, width) class indices.
+    least_px
+        Smallest component that stays.
+    classes
+        Classes to clean; all but the background if empty.
+    """
+    from skimage.measure import label as connected
+
+    cleaned = labels.copy()
+    present = [c for c in np.unique(labels) if c not in (0, IGNORE)]
+    for index in [c for c in present if not classes or c in classes]:
+        parts = connected(labels == index, connectivity=2)
+        small = np.bincount(parts.ravel()) < least_px
+        small[0] = False
+        cleaned[small[parts]] = 0
+    return cleaned
+
+
+LABEL_STEPS: dict[str, Callable[..., NDArray[np.uint8]]] = {"keep_large": keep_large}
+
+
+def finish(
+    probabilities: Tensor, native: tuple[int, int], card: ModelCard
+) -> list[BscanResult]:
+    """Labels, boundaries and uncertainty of a batch, at the native size.
+
+    Parameters
+    ----------
+    probabilities
+        (N, n_classes, H, W) on the network's grid, padding removed.
+    native
+        Rows and columns of the B-scans.
+    card
+        Its layers become boundaries first and pixels from those, so that order is
+        anatomical and edges are sub-pixel; other classes are the most likely ones.
+
+    Raises
+    ------
+    ModelError
+        If the card names a step that does not exist.
+    """
+    depth, width = native
+    scale = depth / probabilities.shape[-2]
+    unsure = column_uncertainty(probabilities)[:, None, None]  # (N, 1, 1, W)
+    uncertainty = resize(unsure, (1, width))[:, 0, 0].float().cpu().numpy()
+    heights: NDArray[np.float32] | None = None
+    if card.layers:
+        soft = soft_boundaries(probabilities, card.layer_indices)[:, :, None]
+        wide = _resize_heights(soft, width)
+        # Row centres: network row r covers native rows (r + 0.5) * scale - 0.5.
+        heights = enforce_order(
+            ((wide + 0.5) * scale - 0.5).float().cpu().numpy().swapaxes(0, 1)
+        )
+        labels = boundaries_to_labels(heights, depth, card.layer_indices)
+    else:
+        labels = resize(probabilities, native).argmax(1).to(torch.uint8).cpu().numpy()
+    results = []
+    for n, image in enumerate(labels):
+        for step in card.postprocess:
+            if step.name not in LABEL_STEPS:
+                raise ModelError(
+                    f"The post-processing step {step.name!r} is unknown",
+                    allowed=", ".join(sorted(LABEL_STEPS)),
+                    todo="update napari-octseg, or correct the card",
+                )
+            image = LABEL_STEPS[step.name](image, **step.arguments)
+        own = None if heights is None else heights[:, n]
+        results.append(BscanResult(image, own, uncertainty[n]))
+    return results
+
+
+def _resize_heights(heights: Tensor, width: int) -> Tensor:
+    """(N, n, 1, W) to (N, n, width); columns that touch an absent one are absent."""
+    return resize(heights, (1, width))[:, :, 0]
