@@ -18,19 +18,21 @@ Size = tuple[Positive, Positive]
 """(rows, columns) in px."""
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """Base of all parts of cards and recipes: frozen and strict about names."""
+
     # Unknown keys are errors: a misspelt setting must not be silently without effect.
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Architecture(_Part):
+class Architecture(Part):
     """Which network to build: a name in `networks.ARCHITECTURES` and its arguments."""
 
     name: str
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
-class Weights(_Part):
+class Weights(Part):
     """The weights file beside the card."""
 
     file: str = "weights.safetensors"
@@ -38,7 +40,7 @@ class Weights(_Part):
     n_parameters: Positive
 
 
-class ClassEntry(_Part):
+class ClassEntry(Part):
     """One class of the label set; colour is ``#rrggbb``."""
 
     name: str
@@ -46,14 +48,14 @@ class ClassEntry(_Part):
     colour: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 
 
-class Step(_Part):
+class Step(Part):
     """A named function of `engine.postprocess` and its arguments."""
 
     name: str
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
-class Tiling(_Part):
+class Tiling(Part):
     """Windows of `size` that overlap by `overlap` px (rows, columns), averaged."""
 
     size: Size
@@ -66,7 +68,7 @@ class Tiling(_Part):
         return self
 
 
-class Input(_Part):
+class Input(Part):
     """How an image becomes the input of the network.
 
     plane
@@ -94,7 +96,7 @@ class Input(_Part):
     spacing_um: tuple[float, float] | None = None
 
 
-class DataSource(_Part):
+class DataSource(Part):
     """One data set a model was trained on, and its licence."""
 
     name: str
@@ -105,7 +107,7 @@ class DataSource(_Part):
     reference: str = ""
 
 
-class Training(_Part):
+class Training(Part):
     """What a model was trained on, how, and from which parent."""
 
     data: tuple[DataSource, ...] = ()
@@ -117,7 +119,7 @@ class Training(_Part):
     parent: str | None = None
 
 
-class Score(_Part):
+class Score(Part):
     """Figures of one data set and split.
 
     dice
@@ -138,7 +140,7 @@ class Score(_Part):
     note: str = ""
 
 
-class ModelCard(_Part):
+class ModelCard(Part):
     """Everything about a model; `bundles.registry` reads it from `card.json`.
 
     `original_classes` is the class order of the published network, where it numbers

@@ -1,0 +1,147 @@
+"""Training recipes: everything that decides what a training run does, as data."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from napari_octseg.bundles.card import Architecture, Input, Part, Step
+from napari_octseg.errors import RecipeError
+from napari_octseg.labels import LabelSet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Source(Part):
+    """One data set: where its B-scans are and what its label codes may stand for.
+
+    folder, images, labels
+        Folder below the data root; pattern of the images; label file of an image, with
+        ``{stem}`` for the image's name.
+    codes
+        Label code → the classes it may stand for. Two codes mean the same or have no
+        class in common; codes that are not listed are ignored.
+    validation
+        Names (without suffix) of the held-out images, or a range of their numbers
+        ``[first, last]``: neighbouring numbers may be one volume, so blocks are held
+        out whole.
+    ignore_boxes
+        (top, left, bottom, right) as shares of the image: burnt-in text and icons.
+    ignore_white_columns
+        Ignore columns that are nearly all white (a burnt-in cursor line).
+    weight
+        Share of the training samples, relative to the other sources.
+    """
+
+    name: str
+    kind: Literal["images", "phantom"] = "images"
+    folder: str = ""
+    images: str = "images/*"
+    labels: str = "labels/{stem}.png"
+    codes: dict[int, tuple[str, ...]] = Field(default_factory=dict)
+    validation: tuple[str, ...] | tuple[int, int] = ()
+    ignore_boxes: tuple[tuple[Share, Share, Share, Share], ...] = ()
+    ignore_white_columns: bool = False
+    weight: Annotated[float, Field(ge=0)] = 1.0
+    n_phantoms: Annotated[int, Field(ge=0)] = 0
+    findings: bool = False
+    devices: str = ""
+    description: str = ""
+    licence: str = ""
+    reference: str = ""
+
+    @model_validator(mode="after")
+    def _meanings_do_not_overlap(self) -> Source:
+        meanings = {frozenset(classes) for classes in self.codes.values()}
+        names = [name for meaning in meanings for name in meaning]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise ValueError(
+                f"codes of {self.name}: {doubled} occur in two different meanings"
+            )
+        return self
+
+
+class Recipe(Part):
+    """A whole training run; the bundle's card is made from it.
+
+    crop
+        Rows and columns of a training sample, on the network's grid.
+    n_steps, warm_up, validate_every
+        Optimiser updates; those with rising learning rate; between two validations.
+    ema
+        Decay of the running mean of the weights that is validated and kept.
+    """
+
+    name: str
+    version: str
+    title: str
+    description: str
+    limits: str = ""
+    licence: str
+    reference: str = ""
+    architecture: Architecture
+    classes: tuple[str, ...]
+    original_classes: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    input: Input
+    postprocess: tuple[Step, ...] = ()
+    sources: tuple[Source, ...]
+    split: str
+    crop: tuple[int, int]
+    batch_size: Annotated[int, Field(gt=0)] = 4
+    n_steps: Annotated[int, Field(gt=0)]
+    warm_up: Annotated[int, Field(ge=0)] = 50
+    validate_every: Annotated[int, Field(gt=0)] = 200
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    dice_weight: Annotated[float, Field(ge=0)] = 0.7
+    entropy_weight: Annotated[float, Field(ge=0)] = 0.3
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    augment: dict[str, float] = Field(default_factory=dict)
+    seed: int = 0
+
+    @property
+    def label_set(self) -> LabelSet:
+        """Classes in index order."""
+        return LabelSet.of(*self.classes)
+
+    @model_validator(mode="after")
+    def _codes_name_classes(self) -> Recipe:
+        for source in self.sources:
+            for code, names in source.codes.items():
+                unknown = [name for name in names if name not in self.classes]
+                if unknown:
+                    raise ValueError(
+                        f"source {source.name}, code {code}: {unknown} are not among "
+                        f"the classes {self.classes}"
+                    )
+        return self
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read and check a recipe file.
+
+    Raises
+    ------
+    RecipeError
+        If the file is missing, is not JSON or has a wrong field, which is named.
+    """
+    try:
+        values: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RecipeError(
+            f"The recipe {path} cannot be read ({error})",
+            todo="give the path of a recipe.json; see models/*/recipe.json",
+        ) from error
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "recipe"
+        raise RecipeError(f"{path}: {field}: {first['msg']}") from error

@@ -1,0 +1,315 @@
+"""Train a network from a recipe: one plain loop, resumable, the best kept."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from napari_octseg.engine.augment import Augmenter, AugmentSettings
+from napari_octseg.engine.datasets import (
+    LabelledBscan,
+    code_table,
+    is_held_out,
+    load_source,
+    membership_of,
+    on_network_grid,
+)
+from napari_octseg.engine.device import choose_device
+from napari_octseg.engine.losses import code_logits, dice_cross_entropy
+from napari_octseg.engine.metrics import Overlap
+from napari_octseg.engine.preprocess import normalise
+from napari_octseg.engine.progress import Progress
+from napari_octseg.errors import RecipeError
+from napari_octseg.labels import IGNORE
+from napari_octseg.networks import build
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from pathlib import Path
+
+    from napari_octseg.engine.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Where a training run finds its data and keeps its state.
+
+    data
+        Root of the data folders that the recipe names.
+    run
+        Folder of the run: state, log and best weights; an unfinished run goes on.
+    device
+        As for `choose_device`.
+    everything
+        Train on the held-out B-scans too (for the last pass before shipping); the
+        validation figures then say nothing.
+    """
+
+    data: Path
+    run: Path
+    device: str = "auto"
+    everything: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A B-scan on the network's grid, and which classes its codes stand for."""
+
+    image: Tensor  # (H, W) float32 in 0…1
+    codes: Tensor  # (H, W) uint8
+    source: int
+
+
+@dataclass(eq=False)
+class TrainingSet:
+    """Training and validation samples of all sources of a recipe."""
+
+    train: list[Sample]
+    validation: list[Sample]
+    membership: list[Tensor]  # of each source, (n_codes, n_classes) bool
+    weights: list[float]  # of each source
+
+    def draw(self, random: torch.Generator) -> Sample:
+        """A training sample: first a source by its weight, then one of its B-scans."""
+        source = int(torch.multinomial(torch.tensor(self.weights), 1, generator=random))
+        own = [s for s in self.train if s.source == source]
+        return own[int(torch.randint(len(own), (), generator=random))]
+
+
+def load_training_set(recipe: Recipe, settings: TrainSettings) -> TrainingSet:
+    """Load every source of the recipe onto the network's grid.
+
+    Raises
+    ------
+    RecipeError
+        If data are missing, or nothing is left to train on.
+    """
+    tables = [code_table(source, recipe.classes) for source in recipe.sources]
+    n_codes = max(len(table.names) for table in tables)
+    train: list[Sample] = []
+    validation: list[Sample] = []
+    weights = []
+    for number, source in enumerate(recipe.sources):
+        bscans = load_source(source, settings.data, recipe)
+        held_out = [b for b in bscans if is_held_out(b)]
+        kept = [b for b in bscans if settings.everything or not is_held_out(b)]
+        train += [_sample(b, recipe, number) for b in kept]
+        validation += [_sample(b, recipe, number) for b in held_out]
+        weights.append(source.weight if kept else 0.0)
+    if not train or not any(weights):
+        raise RecipeError(
+            f"The recipe {recipe.name!r} leaves no B-scan to train on",
+            todo="hold out fewer, or give a source a weight above 0",
+        )
+    return TrainingSet(
+        train, validation, [membership_of(t, n_codes) for t in tables], weights
+    )
+
+
+def iter_train(
+    recipe: Recipe, settings: TrainSettings
+) -> Generator[Progress, None, Path]:
+    """Train, yielding after every update; the best weights stay in the run folder.
+
+    Closing the generator (Ctrl-C) keeps the best so far; calling again goes on from
+    the last validation.
+
+    Yields
+    ------
+    Progress
+        `values` holds ``loss``, and after a validation ``dice`` and its parts.
+
+    Returns
+    -------
+    Path
+        The best weights (``best.pt`` in the run folder, a state dict).
+    """
+    settings.run.mkdir(parents=True, exist_ok=True)
+    device = choose_device(settings.device).device
+    data = load_training_set(recipe, settings)
+    torch.manual_seed(recipe.seed)
+    network = build(recipe.architecture.name, recipe.architecture.arguments)
+    state = _TrainingState(network.to(device), recipe)
+    state.resume(settings.run / "last.pt")
+    rate = recipe.learning_rate
+    while state.step < recipe.n_steps:
+        for group in state.optimiser.param_groups:
+            group["lr"] = rate * _schedule(state.step, recipe)
+        loss = _update(state, data, recipe, device)
+        values = {"loss": loss, "learning_rate": rate * _schedule(state.step, recipe)}
+        finished = state.step == recipe.n_steps
+        message = f"step {state.step} of {recipe.n_steps}, loss {loss:.3f}"
+        if state.step % recipe.validate_every == 0 or finished:
+            values |= validate(state.average, data, recipe, device)
+            score = values.get("dice", 0.0)
+            message += f", validation Dice {score:.3f}"
+            if score >= state.best or not data.validation:
+                state.best = score
+                _write(settings.run / "best.pt", state.average.state_dict())
+            _write(settings.run / "last.pt", state.as_dict())
+            _log(settings.run / "log.csv", {"step": state.step, **values})
+        yield Progress(state.step, recipe.n_steps, message, values=values)
+    return settings.run / "best.pt"
+
+
+@torch.no_grad()
+def validate(
+    network: nn.Module, data: TrainingSet, recipe: Recipe, device: torch.device
+) -> dict[str, float]:
+    """Mean Dice of the held-out B-scans on the network's grid.
+
+    Returns
+    -------
+    ``dice``, the mean over the sources, and ``dice <source>``, the mean over its codes
+    of the Dice pooled over its B-scans.
+    """
+    network.eval()
+    pooled: dict[int, dict[int, Overlap]] = {}
+    for sample in data.validation:
+        batch = normalise(sample.image[None, None], recipe.input.intensity)
+        logits = network(batch.to(device, memory_format=torch.channels_last))
+        member = data.membership[sample.source]
+        codes = code_logits(logits, member[None].to(device)).argmax(1)[0].cpu()
+        own = pooled.setdefault(sample.source, {})
+        counted = sample.codes != IGNORE
+        for code in range(1, int(member.any(1).sum())):
+            p, t = (codes == code) & counted, (sample.codes == code) & counted
+            found = Overlap(int((p & t).sum()), int(p.sum()), int(t.sum()))
+            own[code] = own.get(code, Overlap(0, 0, 0)) + found
+    scores = {
+        f"dice {recipe.sources[source].name}": _mean([o.dice for o in own.values()])
+        for source, own in pooled.items()
+    }
+    return {**scores, "dice": _mean(list(scores.values()))} if scores else {}
+
+
+class _TrainingState:
+    """Weights, their running mean, optimiser and random numbers of a run."""
+
+    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = build(
+            recipe.architecture.name, recipe.architecture.arguments
+        ).to(next(network.parameters()).device)
+        self.average.load_state_dict(network.state_dict())
+        self.optimiser = torch.optim.AdamW(
+            network.parameters(),
+            lr=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+        )
+        self.random = torch.Generator().manual_seed(recipe.seed)
+        self.augmenter = Augmenter(AugmentSettings(**recipe.augment), recipe.seed + 1)
+        self.step = 0
+        self.best = -1.0
+        self.decay = recipe.ema
+
+    def follow(self) -> None:
+        """Move the running mean towards the weights; fast in the beginning."""
+        decay = min(self.decay, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for mean, value in zip(
+                self.average.state_dict().values(),
+                self.network.state_dict().values(),
+                strict=True,
+            ):
+                if mean.is_floating_point():
+                    mean.lerp_(value, 1 - decay)
+                else:
+                    mean.copy_(value)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "random": self.random.get_state(),
+            "augmenter": self.augmenter.random.get_state(),
+            "torch": torch.get_rng_state(),
+            "step": self.step,
+            "best": self.best,
+        }
+
+    def resume(self, path: Path) -> None:
+        """Go on from the last validation of an unfinished run, if there is one."""
+        if not path.is_file():
+            return
+        saved = torch.load(path, weights_only=True)
+        self.network.load_state_dict(saved["network"])
+        self.average.load_state_dict(saved["average"])
+        self.optimiser.load_state_dict(saved["optimiser"])
+        self.random.set_state(saved["random"])
+        self.augmenter.random.set_state(saved["augmenter"])
+        torch.set_rng_state(saved["torch"])
+        self.step, self.best = saved["step"], saved["best"]
+
+
+def _update(
+    state: _TrainingState, data: TrainingSet, recipe: Recipe, device: torch.device
+) -> float:
+    """One optimiser update on one batch; the loss."""
+    drawn = [data.draw(state.random) for _ in range(recipe.batch_size)]
+    crops = [state.augmenter(s.image, s.codes, recipe.crop) for s in drawn]
+    images = torch.stack([image for image, _ in crops])[:, None]
+    batch = normalise(images, recipe.input.intensity)
+    codes = torch.stack([code for _, code in crops]).to(device)
+    membership = torch.stack([data.membership[s.source] for s in drawn]).to(device)
+    state.network.train()
+    # bf16 keeps float32's range: no loss scaling is needed on any device.
+    with torch.autocast(device.type, torch.bfloat16):
+        logits = state.network(
+            batch.to(device, memory_format=torch.channels_last, non_blocking=True)
+        )
+    loss = dice_cross_entropy(
+        logits,
+        codes,
+        membership,
+        dice_weight=recipe.dice_weight,
+        entropy_weight=recipe.entropy_weight,
+    )
+    state.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
+    state.optimiser.step()
+    state.step += 1
+    state.follow()
+    return float(loss.detach())
+
+
+def _sample(bscan: LabelledBscan, recipe: Recipe, source: int) -> Sample:
+    image, codes = on_network_grid(bscan, recipe.input.size)
+    return Sample(image, codes, source)
+
+
+def _schedule(step: int, recipe: Recipe) -> float:
+    """Share of the learning rate: linear warm-up, then half a cosine to 1 %."""
+    if step < recipe.warm_up:
+        return (step + 1) / recipe.warm_up
+    done = (step - recipe.warm_up) / max(recipe.n_steps - recipe.warm_up, 1)
+    return 0.01 + 0.99 * (1 + math.cos(math.pi * min(done, 1))) / 2
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def _write(path: Path, state: dict[str, Any]) -> None:
+    """Write all of it or nothing: a run may be stopped at any moment."""
+    draft = path.with_suffix(".draft")
+    torch.save(state, draft)
+    os.replace(draft, path)
+
+
+def _log(path: Path, values: dict[str, float]) -> None:
+    new = not path.is_file()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(["step", "values"])
+        writer.writerow([values["step"], json.dumps(values)])
