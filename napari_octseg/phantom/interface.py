@@ -1,0 +1,71 @@
+"""The vitreoretinal interface: traction by the hyaloid, epiretinal membrane."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_octseg.phantom.eye import outline, plateau
+from napari_octseg.phantom.randomness import waves
+
+if TYPE_CHECKING:
+    from napari_octseg.phantom.eye import Eye
+
+
+def add_vmt(eye: Eye, rng: np.random.Generator) -> None:
+    """Vitreomacular traction: a detached hyaloid that pulls at the fovea."""
+    centre = eye.near_fovea()
+    x, y = eye.grid.nasal_um, eye.grid.y_um
+    r = np.hypot(x - np.float32(centre[0]), y - np.float32(centre[1]))
+    attached = rng.uniform(90, 260)
+    pull = rng.uniform(60, 190) * np.exp(-((r / rng.uniform(220, 420)) ** 2))
+    eye.lift(-pull.astype(np.float32) * 0.25, "ELM", at_ilm=-4.0)
+    # The hyaloid rises steeply beside the attachment and flattens outwards; it is a
+    # surface of its own and does not follow the retina below.
+    away = np.maximum(r - attached, 0)
+    slope = rng.uniform(0.16, 0.34)
+    side = 1 + 0.3 * rng.normal() * (x - centre[0]) / 3000
+    rise = slope * np.maximum(side, 0.4) * away / (1 + away / rng.uniform(2500, 6000))
+    anchor_height = float(eye["ILM"][r <= max(attached, float(r.min()))].min())
+    hyaloid = anchor_height + 4 * waves(rng, x, y, 900) - rise
+    hyaloid = np.minimum(hyaloid, eye["ILM"] - 1)
+    thick = rng.uniform(9, 15)
+    above = (hyaloid - eye["ILM"]).astype(np.float32)
+    far = r < rng.uniform(1800, 4500)
+    eye.fill(
+        "VMT",
+        ("ILM", above - np.float32(thick)),
+        ("ILM", above),
+        far,
+        grey=rng.uniform(70, 135),
+        texture=0.35,
+    )
+
+
+def add_erm(eye: Eye, rng: np.random.Generator) -> None:
+    """Epiretinal membrane: a bright line spanning the folds of the ILM below it."""
+    radii = rng.uniform(900, 2400), rng.uniform(900, 2400)
+    distance = outline(eye, rng, eye.place(rng, 0.4), radii, 0.25)
+    inside = plateau(distance, 0.25)
+    x, y = eye.grid.nasal_um, eye.grid.y_um
+    # The membrane contracts: retina thickens, the pit flattens, the surface folds.
+    eye.lift(np.float32(rng.uniform(10, 60)) * inside, "OPL/ONL", at_ilm=1.6)
+    angle = rng.uniform(-0.6, 0.6)
+    along = np.float32(np.cos(angle)) * x + np.float32(np.sin(angle)) * y
+    bend = 60 * waves(rng, x, y, 900)
+    fold = 0.5 + 0.5 * np.cos(2 * np.pi * (along + bend) / rng.uniform(140, 320))
+    strength = np.clip(0.6 + 0.5 * waves(rng, x, y, 1100), 0, 1)
+    depth = rng.uniform(10, 26) * inside * strength * fold**2
+    for name, share in (("ILM", 1.0), ("RNFL/GCL", 0.7), ("GCL/IPL", 0.4)):
+        eye[name][...] += np.float32(share) * depth.astype(np.float32)
+    eye.keep_order()
+    thick = rng.uniform(9, 15)
+    eye.fill(
+        "ERM",
+        ("ILM", -depth - np.float32(thick)),
+        ("ILM", -depth),
+        inside > 0.5,
+        grey=rng.uniform(170, 240),
+        texture=0.2,
+    )
