@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def healthy_eye(grid: Grid, seed: int) -> Eye:
     """Eye without findings."""
     thicknesses = _thicknesses(grid, seed)
-    bm = _bruchs_membrane(grid, seed, sum(thicknesses[:-1]))
+    retina: Map = np.stack(thicknesses[:-1]).sum(axis=0)
+    bm = _bruchs_membrane(grid, seed, retina)
     heights = np.empty((len(thicknesses) + 1, *bm.shape), np.float32)
     heights[-2] = bm
     heights[-1] = bm + thicknesses[-1]
@@ -43,15 +44,17 @@ def _thicknesses(grid: Grid, seed: int) -> list[Map]:
 
     def rise(width_um: float, floor: float = 0.0) -> Map:
         """Share of the thickness that the pit leaves."""
-        return 1 - (1 - floor) * np.exp(-((r / (width_um * pit)) ** steepness))
+        share: Map = 1 - (1 - floor) * np.exp(-((r / (width_um * pit)) ** steepness))
+        return share
 
     def bell(centre_um: float, width_um: float) -> Map:
-        return np.exp(-(((r - centre_um) / width_um) ** 2))
+        share: Map = np.exp(-(((r - centre_um) / width_um) ** 2))
+        return share
 
     towards_disc = np.clip(x / 3000, -1.2, 1.5)
     arcades = np.abs(y) / 3000
     floor = rng.uniform(0, 0.25) ** 1.5
-    rnfl = 14 + 12 * np.maximum(towards_disc, 0) ** 1.3 + 3 * towards_disc
+    rnfl = 15 + 21 * np.maximum(towards_disc, 0) ** 1.3 + 3 * towards_disc
     rnfl = rnfl + (16 + 22 * np.clip(towards_disc + 0.3, 0, 1.3)) * arcades**1.4
     zones = [
         rise(750) * rnfl,
@@ -70,7 +73,7 @@ def _thicknesses(grid: Grid, seed: int) -> list[Map]:
     layers: list[Map] = []
     for zone in zones[:-1]:
         own = overall * np.exp(rng.normal(0, 0.10))
-        uneven = 1 + 0.035 * waves(rng, x, y, 1500) + 0.02 * waves(rng, x, y, 350)
+        uneven = 1 + 0.03 * waves(rng, x, y, 1500) + 0.012 * waves(rng, x, y, 350)
         layers.append((zone * own * uneven).astype(np.float32))
     choroid = np.exp(rng.normal(np.log(270), 0.28)) * (
         1 - 0.16 * towards_disc - 0.06 * arcades - 0.03 * (towards_disc + 0.2) ** 2
@@ -98,4 +101,5 @@ def _bruchs_membrane(grid: Grid, seed: int, retina_um: Map) -> Map:
     first = low - float((shape - retina_um).min())
     last = high - float(shape.max())
     place = rng.beta(2.2, 2.2)
-    return (shape + first + place * (last - first)).astype(np.float32)
+    height: Map = (shape + first + place * (last - first)).astype(np.float32)
+    return height

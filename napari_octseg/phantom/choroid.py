@@ -50,11 +50,12 @@ class Choroid:
         )
         deep = np.clip(share * 3 - 0.3, 0, 1)
         vessel = small * (1 - deep) + large * deep
-        lumen = 1 / (1 + np.exp(-4.5 * (vessel - np.float32(self.crowding))))
+        lumen = 1 / (1 + np.exp(-3.2 * (vessel - np.float32(self.crowding))))
         # Neither the choriocapillaris nor the sclera has lumina of that size.
         lumen *= np.clip((z_um - 14) / 18, 0, 1)
         lumen *= np.clip((np.float32(1.02) - share) * 8, 0, 1)
-        return 1 - np.float32(self.contrast) * lumen
+        light: NDArray[np.float32] = 1 - np.float32(self.contrast) * lumen
+        return light
 
 
 def grow_choroid(grid: Grid, seed: int) -> Choroid:
@@ -82,8 +83,12 @@ def grow_choroid(grid: Grid, seed: int) -> Choroid:
             field = gaussian_filter1d(field, along_um / between, axis=0)
             field /= field.std()
         fields.append(field)
+    small, large = fields
     return Choroid(
-        *fields, crowding=rng.uniform(-0.2, 0.6), contrast=rng.uniform(0.3, 0.75)
+        small,
+        large,
+        crowding=rng.uniform(-0.2, 0.6),
+        contrast=rng.uniform(0.25, 0.6),
     )
 
 

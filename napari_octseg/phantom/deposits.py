@@ -52,14 +52,14 @@ def _mounds(
 def add_drusen(eye: Eye, rng: np.random.Generator) -> None:
     """Drusen: mounds of medium brightness below the RPE."""
     n = int(rng.integers(4, 40))
-    lift = _mounds(eye, rng, n, rng.uniform(500, 1300), (60, 260), (22, 110), 1.1)
-    lift_rpe(eye, lift, at_ilm=rng.uniform(0.05, 0.35))
+    lift = _mounds(eye, rng, n, rng.uniform(500, 1300), (60, 260), (20, 95), 1.1)
+    lift_rpe(eye, lift, rng.uniform(0.05, 0.35), blur_um=150)
     eye.fill(
         "drusen",
         (RPE_BOTTOM, 0),
         ("BM", 0),
         lift > 5,
-        grey=rng.uniform(75, 130),
+        grey=rng.uniform(90, 155),
         texture=0.25,
     )
 
@@ -92,10 +92,14 @@ def add_hf(eye: Eye, rng: np.random.Generator) -> None:
                 centre[0] + rng.normal(0, 420),
                 centre[1] + rng.normal(0, 420),
             )
-        exudate = k < len(clusters) or rng.random() < 0.25
-        half = rng.uniform(25, 75) if exudate else rng.uniform(8, 20)
         within = zones[int(rng.integers(3))]
-        _add_focus(eye, rng, within, centre, half, 0.6 if exudate else 0.15)
+        if k >= len(clusters) and rng.random() < 0.75:
+            _add_focus(eye, rng, within, centre, rng.uniform(8, 20), 0.1)
+            continue
+        # An exudate is a clump of deposits that grew together.
+        for _ in range(int(rng.integers(2, 7))):
+            part = centre[0] + rng.normal(0, 35), centre[1] + rng.normal(0, 35)
+            _add_focus(eye, rng, within, part, rng.uniform(18, 48), 0.3)
 
 
 def _add_focus(
@@ -115,14 +119,14 @@ def _add_focus(
     inside = distance < 1
     thickness = eye[within[1]][window] - eye[within[0]][window]
     middle = thickness * rng.uniform(0.2, 0.8)
-    half = min(radius_um * rng.uniform(0.4, 0.9), 32.0) * np.sqrt(dome(distance))
+    half = min(radius_um * rng.uniform(0.4, 0.8), 26.0) * np.sqrt(dome(distance))
     eye.bodies.append(
         Body(
             "HF",
             window,
             (within[0], np.where(inside, middle - half, np.nan).astype(np.float32)),
             (within[0], np.where(inside, middle + half, np.nan).astype(np.float32)),
-            grey=rng.uniform(165, 250),
+            grey=rng.uniform(140, 230),
             texture=0.15,
             shadow=shadow,
             within=("RNFL/GCL", "ELM"),

@@ -40,6 +40,7 @@ class Device:
     speckle_sigma_px: tuple[float, float]
     axial_resolution_um: float
     roll_off: Range
+    fade_um: Range
 
     def sampling_um(self, shape: tuple[int, int, int]) -> tuple[float, float, float]:
         """(between_bscans, axial, lateral) µm of a phantom of that shape."""
@@ -58,7 +59,7 @@ DEVICES: dict[Look, Device] = {
         shape=(49, 496, 512),
         spacing_um=(121.0, 3.872, 11.6),
         sharpness=4.0,
-        gain=(0.75, 1.1),
+        gain=(0.85, 1.2),
         noise_mean=(4.0, 34.0),
         noise_sd=(8.0, 19.0),
         noise_sigma_px=(0.7, 0.5),
@@ -66,13 +67,14 @@ DEVICES: dict[Look, Device] = {
         speckle_sigma_px=(0.7, 0.6),
         axial_resolution_um=5.0,
         roll_off=(0.0, 0.35),
+        fade_um=(110.0, 300.0),
     ),
     "cirrus": Device(
         name="Phantom (Cirrus look)",
         shape=(128, 1024, 512),
         spacing_um=(47.0, 1.955, 11.74),
         sharpness=1.0,
-        gain=(0.7, 1.0),
+        gain=(0.85, 1.15),
         noise_mean=(32.0, 42.0),
         noise_sd=(8.0, 12.0),
         noise_sigma_px=(0.75, 0.4),
@@ -80,13 +82,14 @@ DEVICES: dict[Look, Device] = {
         speckle_sigma_px=(1.1, 0.55),
         axial_resolution_um=4.0,
         roll_off=(0.1, 0.5),
+        fade_um=(70.0, 180.0),
     ),
     "topcon": Device(
         name="Phantom (Topcon look)",
         shape=(128, 650, 512),
         spacing_um=(46.9, 3.5, 11.72),
         sharpness=1.0,
-        gain=(0.40, 0.58),
+        gain=(0.42, 0.62),
         noise_mean=(50.0, 60.0),
         noise_sd=(9.5, 12.0),
         noise_sigma_px=(0.65, 0.0),
@@ -94,5 +97,6 @@ DEVICES: dict[Look, Device] = {
         speckle_sigma_px=(0.65, 0.3),
         axial_resolution_um=5.0,
         roll_off=(0.1, 0.5),
+        fade_um=(90.0, 210.0),
     ),
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from napari_octseg.phantom.settings import BOUNDARIES
 
@@ -85,7 +86,8 @@ class Eye:
             return self["EZ/RPE"] - self.subretinal
         if surface == RPE_BOTTOM:
             return self["BM"] - self.sub_rpe
-        return self.heights[BOUNDARIES.index(surface)]
+        height: Map = self.heights[BOUNDARIES.index(surface)]
+        return height
 
     def fill(
         self,
@@ -99,7 +101,8 @@ class Eye:
         shadow: float = 0.0,
     ) -> None:
         """Add a body between two surfaces where `inside` (n_bscans, width) is true."""
-        rows, columns = inside.any(axis=1).nonzero()[0], inside.any(axis=0).nonzero()[0]
+        rows = np.flatnonzero(np.any(inside, axis=1))
+        columns = np.flatnonzero(np.any(inside, axis=0))
         if not rows.size:
             return
         window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
@@ -120,17 +123,24 @@ class Eye:
             )
         )
 
-    def lift(self, amount_um: Map, lowest: str, at_ilm: float = 1.0) -> None:
+    def lift(
+        self, amount_um: Map, lowest: str, at_ilm: float = 1.0, blur_um: float = 0.0
+    ) -> None:
         """Raise `lowest` and all boundaries above it.
 
         `amount_um` (n_bscans, width) is raised at `lowest`, ``at_ilm`` times as much at
-        the ILM, in between in proportion; negative amounts sink. Boundaries that would
-        cross stop at the one below.
+        the ILM, in between in proportion; negative amounts sink. Tissue is stiff: at
+        the ILM the bend is smoothed sideways by `blur_um`. Boundaries that would cross
+        stop at the one below.
         """
         last = BOUNDARIES.index(lowest)
-        shares = np.linspace(at_ilm, 1.0, last + 1) if last else np.ones(1)
-        for k, share in enumerate(shares):
-            self.heights[k] -= np.float32(share) * amount_um
+        smooth = amount_um
+        if blur_um:
+            sigma = blur_um / self.grid.spacing_um[2]
+            smooth = gaussian_filter1d(amount_um, sigma, axis=1, mode="nearest")
+        for k, depth in enumerate(np.linspace(0, 1, last + 1, dtype=np.float32)):
+            share = at_ilm + depth * np.float32(1 - at_ilm)
+            self.heights[k] -= share * (smooth + depth * (amount_um - smooth))
         self.keep_order()
 
     def keep_order(self) -> None:
@@ -204,4 +214,5 @@ def dome(distance: Map, power: float = 1.0) -> Map:
 def plateau(distance: Map, edge: float) -> Map:
     """1 inside, 0 outside, with a smooth slope of width `edge` that ends at 1."""
     t = np.clip((1 - distance) / np.float32(edge), 0, 1)
-    return t * t * (3 - 2 * t)
+    slope: Map = t * t * (3 - 2 * t)
+    return slope

@@ -27,20 +27,21 @@ def add_irf(eye: Eye, rng: np.random.Generator) -> None:
     centre = eye.near_fovea() if rng.random() < 0.5 else eye.place(rng)
     reach = rng.uniform(500, 1300), rng.uniform(450, 1000)
     swelling = dome(outline(eye, rng, centre, reach), 1.3)
-    eye.lift(np.float32(rng.uniform(60, 190)) * swelling, "ELM")
-    # The swelling goes into the nuclear layers: what lies between them follows.
-    eye.lift(np.float32(rng.uniform(10, 50)) * swelling, "INL/OPL")
-    eye.lift(-np.float32(rng.uniform(40, 110)) * swelling, "OPL/ONL", at_ilm=0.25)
+    # The nuclear layers take up the fluid, so it is they that thicken.
+    severity = rng.uniform(0.2, 1.0)
+    eye.lift(np.float32(30 + 230 * severity) * swelling, "OPL/ONL")
+    eye.lift(np.float32(10 + 60 * severity) * swelling, "IPL/INL")
 
-    _add_cyst(eye, rng, ("OPL/ONL", "ELM"), centre, rng.uniform(120, 330))
-    for _ in range(rng.integers(8, 28)):
+    main = rng.uniform(0.25, 0.5) * reach[0] * (0.4 + 0.6 * severity)
+    _add_cyst(eye, rng, ("OPL/ONL", "ELM"), centre, main)
+    for _ in range(int(12 + 50 * severity * rng.random())):
         within = ("IPL/INL", "INL/OPL") if rng.random() < 0.4 else ("OPL/ONL", "ELM")
         angle, far = rng.uniform(0, 2 * np.pi), np.sqrt(rng.random()) * 0.9
         spot = (
             centre[0] + far * reach[0] * np.cos(angle),
             centre[1] + far * reach[1] * np.sin(angle),
         )
-        largest = 70 if within[0] == "IPL/INL" else 150
+        largest = 90 if within[0] == "IPL/INL" else 210
         _add_cyst(eye, rng, within, spot, rng.uniform(30, largest))
 
 
@@ -62,8 +63,8 @@ def _add_cyst(
     upper, lower = eye[within[0]][window], eye[within[1]][window]
     thickness = lower - upper
     middle = thickness * rng.uniform(0.4, 0.6)
-    tall = min(radius_um * rng.uniform(0.7, 1.6), 0.48 * float(thickness[inside].max()))
-    half = np.float32(tall) * np.sqrt(dome(distance))
+    tall = min(radius_um * rng.uniform(0.7, 1.8), 0.47 * float(thickness[inside].max()))
+    half = np.float32(tall) * dome(distance, rng.uniform(0.35, 0.7))
     top = np.where(inside, middle - half, np.nan).astype(np.float32)
     bottom = np.where(inside, middle + half, np.nan).astype(np.float32)
     eye.bodies.append(
@@ -85,9 +86,10 @@ def add_srf(eye: Eye, rng: np.random.Generator) -> None:
     radii = rng.uniform(500, 1500), rng.uniform(450, 1300)
     height = rng.uniform(70, 260) * dome(outline(eye, rng, centre, radii), 1.2)
     lift = height.astype(np.float32)
-    eye.lift(lift, "EZ/OS", at_ilm=rng.uniform(0.65, 0.95))
+    eye.lift(lift, "EZ/OS", rng.uniform(0.65, 0.95), blur_um=0.3 * radii[0])
     # Photoreceptors that hang free grow shaggy outer segments.
-    shaggy = 0.92 + 0.08 * waves(rng, eye.grid.nasal_um, eye.grid.y_um, 120)
+    shaggy = 0.94 + 0.05 * waves(rng, eye.grid.nasal_um, eye.grid.y_um, 90)
+    shaggy += 0.04 * waves(rng, eye.grid.nasal_um, eye.grid.y_um, 300)
     eye.subretinal += lift * np.clip(shaggy, 0.6, 1.0)
     grey = rng.uniform(3, 20)
     eye.fill("SRF", (OS_BOTTOM, 0), ("EZ/RPE", 0), lift > 4, grey=grey)
@@ -103,7 +105,7 @@ def add_ped(eye: Eye, rng: np.random.Generator) -> None:
     if not serous:
         height *= 1 + 0.12 * waves(rng, eye.grid.nasal_um, eye.grid.y_um, 300)
     lift = np.maximum(height, 0).astype(np.float32)
-    lift_rpe(eye, lift, at_ilm=rng.uniform(0.6, 0.9))
+    lift_rpe(eye, lift, rng.uniform(0.6, 0.9), blur_um=0.45 * radii[0])
     eye.fill(
         "PED",
         (RPE_BOTTOM, 0),
@@ -115,7 +117,9 @@ def add_ped(eye: Eye, rng: np.random.Generator) -> None:
     eye.transmission -= np.float32(0.25) * plateau(distance, 0.4)
 
 
-def lift_rpe(eye: Eye, lift_um: NDArray[np.float32], at_ilm: float) -> None:
+def lift_rpe(
+    eye: Eye, lift_um: NDArray[np.float32], at_ilm: float, blur_um: float
+) -> None:
     """Hold the RPE, and all above it, off Bruch's membrane by `lift_um`."""
-    eye.lift(lift_um, "EZ/RPE", at_ilm)
+    eye.lift(lift_um, "EZ/RPE", at_ilm, blur_um)
     eye.sub_rpe += lift_um

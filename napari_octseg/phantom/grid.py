@@ -82,4 +82,5 @@ def _drift(rng: np.random.Generator, n: int, size_um: float) -> NDArray[np.float
     """Slow wandering of about `size_um` over a volume."""
     walk = np.cumsum(rng.normal(0, size_um / 7, n))
     smooth: NDArray[np.float64] = gaussian_filter1d(walk, 2.0, mode="nearest")
-    return smooth - smooth.mean()
+    smooth -= smooth.mean()
+    return smooth

@@ -18,27 +18,29 @@ def add_vmt(eye: Eye, rng: np.random.Generator) -> None:
     centre = eye.near_fovea()
     x, y = eye.grid.nasal_um, eye.grid.y_um
     r = np.hypot(x - np.float32(centre[0]), y - np.float32(centre[1]))
-    attached = rng.uniform(90, 260)
-    pull = rng.uniform(60, 190) * np.exp(-((r / rng.uniform(220, 420)) ** 2))
-    eye.lift(-pull.astype(np.float32) * 0.25, "ELM", at_ilm=-4.0)
+    attached = rng.uniform(40, 180)
+    cusp = np.exp(-((r / rng.uniform(180, 420)) ** rng.uniform(1.2, 2.0)))
+    pull = (rng.uniform(90, 260) * cusp).astype(np.float32)
+    eye.lift(pull, "OPL/ONL", at_ilm=1.15)
     # The hyaloid rises steeply beside the attachment and flattens outwards; it is a
     # surface of its own and does not follow the retina below.
     away = np.maximum(r - attached, 0)
-    slope = rng.uniform(0.16, 0.34)
-    side = 1 + 0.3 * rng.normal() * (x - centre[0]) / 3000
-    rise = slope * np.maximum(side, 0.4) * away / (1 + away / rng.uniform(2500, 6000))
-    anchor_height = float(eye["ILM"][r <= max(attached, float(r.min()))].min())
-    hyaloid = anchor_height + 4 * waves(rng, x, y, 900) - rise
-    hyaloid = np.minimum(hyaloid, eye["ILM"] - 1)
-    thick = rng.uniform(9, 15)
+    steepest = rng.uniform(0.22, 0.5) * (
+        1 + 0.35 * np.clip(rng.normal(), -2, 2) * np.tanh((x - centre[0]) / 300)
+    )
+    length = rng.uniform(900, 3000)
+    rise = steepest * length * (1 - np.exp(-away / length))
+    ring = r <= max(attached, float(r.min()))
+    hyaloid = eye["ILM"][ring].mean() - rise + away / 900 * 9 * waves(rng, x, y, 900)
+    hyaloid = np.where(away > 0, np.minimum(hyaloid, eye["ILM"] - 1), eye["ILM"])
     above = (hyaloid - eye["ILM"]).astype(np.float32)
-    far = r < rng.uniform(1800, 4500)
+    thick = np.float32(rng.uniform(8, 13))
     eye.fill(
         "VMT",
-        ("ILM", above - np.float32(thick)),
+        ("ILM", above - thick),
         ("ILM", above),
-        far,
-        grey=rng.uniform(70, 135),
+        r < rng.uniform(2200, 9000),
+        grey=rng.uniform(60, 130),
         texture=0.35,
     )
 

@@ -86,7 +86,7 @@ def make_phantom(settings: PhantomSettings | None = None) -> Phantom:
     _keep_in_view(eye)
     vessels = grow_vessels(grid, settings.seed)
     choroid = grow_choroid(grid, settings.seed)
-    optics = draw_optics(eye, settings.seed)
+    optics = draw_optics(eye, device, settings.seed)
     exposure = draw_exposure(device, settings.seed)
 
     data = np.empty(grid.shape, np.uint8)
@@ -164,11 +164,12 @@ def _draw_body(
         share = coverage(top, bottom, first, last)
         texture = correlated_noise(rng, share.shape, (2.0, 3.5))
         grey = np.maximum(body.grey * (1 + body.texture * texture), 0)
+        share = gaussian_filter1d(share, 0.6, axis=1, mode="nearest")
         light[box] += share * (grey - light[box])
     if body.shadow:
         height[columns] = bottom
         # A shadow is as strong as the body is thick, and has no sharp sides.
         thick = np.nan_to_num(bottom - top) * axial
-        taken[columns] = body.shadow * np.clip(thick / 40, 0, 1)
-        taken = gaussian_filter1d(taken, 0.8)
+        taken[columns] = body.shadow * np.clip(thick / 80, 0, 1)
+        taken = gaussian_filter1d(taken, 1.5)
     return height, taken

@@ -95,7 +95,8 @@ def record(
         power = np.float32(device.sharpness)
         np.maximum(noise, 0, out=noise)
         shown = (signal**power + noise**power) ** (1 / power)
-    return np.clip(np.rint(shown), 0, 255).astype(np.uint8)
+    grey: NDArray[np.uint8] = np.clip(np.rint(shown), 0, 255).astype(np.uint8)
+    return grey
 
 
 def bscan_generator(seed: int, bscan: int) -> np.random.Generator:

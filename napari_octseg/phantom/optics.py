@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from napari_octseg.phantom.eye import OS_BOTTOM, RPE_BOTTOM
 from napari_octseg.phantom.randomness import Stream, generator, waves
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_octseg.phantom.choroid import Choroid
+    from napari_octseg.phantom.devices import Device
     from napari_octseg.phantom.eye import Eye
     from napari_octseg.phantom.vessels import Vessels
 
@@ -46,21 +48,29 @@ _GREY = {
 class Optics:
     """How bright each tissue of one eye is, and how light fades.
 
-    `grey` by tissue; `fade_um` is the depth below the RPE in which light falls to 37 %;
-    `illumination` (n_bscans, width) the light that enters each A-scan.
+    `grey` by tissue; `outer_segments` is the darker share of OS, the rest is the
+    interdigitation zone; `fade_um` is the depth below the RPE in which light falls to
+    37 %; (n_bscans, width) are `illumination`, the light that enters each A-scan, `gloss` of
+    the ILM, 0…1, and `hyaloid_um`, the height of the detached posterior hyaloid above
+    the ILM, above which the vitreous is hazy.
     """
 
     grey: dict[str, float]
     fade_um: float
     haze: float
+    outer_segments: float
     streaks: float
     illumination: NDArray[np.float32]
+    gloss: NDArray[np.float32]
+    hyaloid_um: NDArray[np.float32]
+    hyaloid_grey: float
 
 
-def draw_optics(eye: Eye, seed: int) -> Optics:
-    """Optics of one eye and one day."""
+def draw_optics(eye: Eye, device: Device, seed: int) -> Optics:
+    """Optics of one eye, seen in the light of one device."""
     rng = generator(seed, Stream.OPTICS)
     grey = {name: g * np.exp(rng.normal(0, 0.07)) for name, g in _GREY.items()}
+    grey["choroid"] *= rng.uniform(0.85, 1.35)
     # Henle's fibres shine when the beam meets them at an angle, else they do not.
     grey["HFL"] *= rng.uniform(0.8, 1.3)
     x, y = eye.grid.nasal_um, eye.grid.y_um
@@ -69,10 +79,16 @@ def draw_optics(eye: Eye, seed: int) -> Optics:
     light = light * (1 + rng.normal(0, 0.03, (len(y), 1)))
     return Optics(
         grey=grey,
-        fade_um=rng.uniform(130, 300),
+        fade_um=rng.uniform(*device.fade_um),
         haze=rng.uniform(0, 6),
+        outer_segments=rng.uniform(0.25, 0.55),
         streaks=rng.uniform(0.03, 0.10),
         illumination=np.clip(light, 0.3, 1.3).astype(np.float32),
+        gloss=np.clip(0.3 + 0.7 * waves(rng, x, y, 700), 0, 1),
+        hyaloid_um=np.maximum(
+            rng.uniform(60, 420) + 60 * waves(rng, x, y, 3000), 25
+        ).astype(np.float32),
+        hyaloid_grey=float(rng.choice((0.0, rng.uniform(8, 45)))),
     )
 
 
@@ -94,7 +110,11 @@ def tissue_image(
     kept = 1 - eye.loss[bscan]
 
     steps = Steps(depth, width)
-    steps.between(np.zeros(width, np.float32), at["ILM"], optics.haze)
+    hyaloid = at["ILM"] - optics.hyaloid_um[bscan] / axial
+    steps.between(np.zeros(width, np.float32), hyaloid, optics.haze)
+    steps.between(hyaloid, hyaloid + 7 / axial, optics.hyaloid_grey)
+    gloss = 55 * optics.gloss[bscan]
+    steps.between(at["ILM"], at["ILM"] + 6 / axial, gloss)
     for name, top, bottom in (
         ("RNFL", "ILM", "RNFL/GCL"),
         ("GCL", "RNFL/GCL", "GCL/IPL"),
@@ -110,7 +130,8 @@ def tissue_image(
     steps.between(at["ELM"], at["ELM/EZ"], grey["myoid"])
     weak = grey["OPL"] * 0.7
     steps.between(at["ELM/EZ"], at["EZ/OS"], weak + (grey["EZ"] - weak) * kept)
-    tips = at["EZ/OS"] + np.float32(0.55) * (os_bottom - at["EZ/OS"])
+    outer_segments = np.float32(optics.outer_segments) * (os_bottom - at["EZ/OS"])
+    tips = at["EZ/OS"] + outer_segments
     steps.between(at["EZ/OS"], tips, grey["OS"])
     steps.between(tips, os_bottom, weak + (grey["IZ"] - weak) * kept)
     steps.between(os_bottom, at["EZ/RPE"], 10.0)
@@ -154,8 +175,8 @@ def _fade(
     bscan: int,
     axial_um: float,
 ) -> None:
-    """Multiply all below Bruch's membrane by texture and by the loss of light, in place."""
-    depth, width = image.shape
+    """Multiply what lies below Bruch's membrane by its texture and light, in place."""
+    depth = image.shape[0]
     thickness = np.maximum(at["CSI"] - at["BM"], 1) * np.float32(axial_um)
     light = choroid.light(bscan, axial_um, thickness)
     z_um = np.arange(len(light), dtype=np.float32)[:, None] * np.float32(axial_um)
@@ -185,7 +206,8 @@ def transmitted_light(
     top = np.zeros(width, np.float32)
     steps.below(top, 1.0)
     radius, profile = vessels.radius_um[bscan], vessels.profile[bscan]
-    taken = 0.62 * profile * np.clip(radius / 45, 0.25, 1)
+    taken = 0.45 * profile * np.clip(radius / 45, 0.25, 1)
+    taken = gaussian_filter1d(taken, 0.8)
     below = eye["ILM"][bscan] / axial + (6 + 1.4 * radius) / axial
     steps.below(below, -taken)
     for height, share in shadows:

@@ -9,7 +9,6 @@ import numpy as np
 from napari_octseg.phantom.eye import RPE_BOTTOM, dome, outline, plateau
 from napari_octseg.phantom.fluid import lift_rpe
 from napari_octseg.phantom.randomness import waves
-from napari_octseg.phantom.settings import BOUNDARIES
 
 if TYPE_CHECKING:
     from napari_octseg.phantom.eye import Eye
@@ -27,9 +26,9 @@ def add_ga(eye: Eye, rng: np.random.Generator) -> None:
     bm = eye["BM"]
     outer = bm - eye["ELM"]
     thinning = rng.uniform(0.3, 0.75) * (eye["ELM"] - eye["OPL/ONL"])
+    # The inner retina sinks into the gap over a wider zone than that of the loss.
     sink = lost * (outer + thinning)
-    for name in BOUNDARIES[: BOUNDARIES.index("ELM")]:
-        eye[name][...] += sink
+    eye.lift(-sink, "OPL/ONL", blur_um=rng.uniform(120, 260))
     for name in ("ELM", "ELM/EZ", "EZ/OS", "EZ/RPE"):
         eye[name][...] = bm - (1 - lost) * (bm - eye[name])
     eye.sub_rpe *= 1 - lost
@@ -58,12 +57,14 @@ def add_fce(eye: Eye, rng: np.random.Generator) -> None:
 
 def add_cnvm(eye: Eye, rng: np.random.Generator) -> None:
     """Choroidal neovascular membrane: uneven bright tissue under a broken RPE."""
-    radii = rng.uniform(350, 1000), rng.uniform(350, 900)
+    radii = rng.uniform(450, 1300), rng.uniform(400, 1100)
     distance = outline(eye, rng, eye.place(rng), radii, 0.25)
     x, y = eye.grid.nasal_um, eye.grid.y_um
     lumps = 1 + 0.16 * waves(rng, x, y, 260) + 0.08 * waves(rng, x, y, 90)
-    lift = rng.uniform(90, 260) * dome(distance, 0.9) * np.maximum(lumps, 0.3)
-    lift_rpe(eye, lift.astype(np.float32), at_ilm=rng.uniform(0.5, 0.85))
+    lift = rng.uniform(80, 230) * dome(distance, 0.8) * np.maximum(lumps, 0.3)
+    lift_rpe(
+        eye, lift.astype(np.float32), rng.uniform(0.5, 0.85), blur_um=0.45 * radii[0]
+    )
     gone = rng.uniform(0.5, 0.95) * plateau(distance, 0.4)
     np.maximum(eye.loss, gone.astype(np.float32), out=eye.loss)
     eye.fill(
@@ -72,19 +73,19 @@ def add_cnvm(eye: Eye, rng: np.random.Generator) -> None:
         ("BM", 0),
         lift > 8,
         grey=rng.uniform(105, 165),
-        texture=0.55,
+        texture=0.28,
         shadow=rng.uniform(0.25, 0.6),
     )
 
 
 def add_shrm(eye: Eye, rng: np.random.Generator) -> None:
     """Subretinal hyperreflective material: bright, hazy, on top of the RPE."""
-    radii = rng.uniform(250, 850), rng.uniform(250, 800)
+    radii = rng.uniform(350, 1000), rng.uniform(300, 900)
     distance = outline(eye, rng, eye.place(rng), radii, 0.25)
     x, y = eye.grid.nasal_um, eye.grid.y_um
     lumps = np.maximum(1 + 0.12 * waves(rng, x, y, 220), 0.3)
     lift = (rng.uniform(50, 170) * dome(distance, 1.1) * lumps).astype(np.float32)
-    eye.lift(lift, "EZ/OS", at_ilm=rng.uniform(0.4, 0.8))
+    eye.lift(lift, "EZ/OS", rng.uniform(0.4, 0.8), blur_um=0.4 * radii[0])
     eye.subretinal += lift
     gone = rng.uniform(0.1, 0.5) * plateau(distance, 0.5)
     np.maximum(eye.loss, gone.astype(np.float32), out=eye.loss)
@@ -94,6 +95,6 @@ def add_shrm(eye: Eye, rng: np.random.Generator) -> None:
         ("EZ/RPE", 0),
         lift > 6,
         grey=rng.uniform(95, 160),
-        texture=0.35,
+        texture=0.22,
         shadow=rng.uniform(0.05, 0.35),
     )

@@ -62,7 +62,7 @@ def waves(
 def correlated_noise(
     rng: np.random.Generator, shape: tuple[int, ...], sigmas: Sequence[float]
 ) -> NDArray[np.float32]:
-    """Gaussian noise of zero mean and unit variance, smoothed by `sigmas` px per axis."""
+    """Gaussian noise of mean 0 and variance 1, smoothed by `sigmas` px per axis."""
     noise = rng.standard_normal(shape, dtype=np.float32)
     for axis, sigma in enumerate(sigmas):
         if sigma <= 0 or shape[axis] == 1:

@@ -62,7 +62,8 @@ def coverage(
     rows = np.arange(first, last, dtype=np.float32)[:, None]
     upper = np.clip(rows - top[None] + np.float32(0.5), 0, 1)
     lower = np.clip(rows - bottom[None] + np.float32(0.5), 0, 1)
-    return np.nan_to_num(np.maximum(upper - lower, 0))
+    share: NDArray[np.float32] = np.nan_to_num(np.maximum(upper - lower, 0))
+    return share
 
 
 def inside(top: Profile, bottom: Profile, first: int, last: int) -> NDArray[np.bool_]:
