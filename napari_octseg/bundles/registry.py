@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ from napari_octseg.bundles.readme import card_text
 from napari_octseg.errors import CardError, ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import nn
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -83,7 +85,7 @@ def list_models() -> list[ModelCard]:
 
 
 def find_bundle(name: str) -> Bundle:
-    """The usable bundle of that name.
+    """The usable bundle of that name, or in the folder of that path.
 
     Raises
     ------
@@ -91,6 +93,10 @@ def find_bundle(name: str) -> Bundle:
         If no bundle has the name, or it is broken.
     """
     bundles = list_bundles()
+    folder = Path(name)
+    if name not in [bundle.name for bundle in bundles] and folder.is_dir():
+        found = _inspect(folder, shipped=False, taken=set())
+        bundles = [replace(found, name=name)]
     for bundle in bundles:
         if bundle.name == name:
             if bundle.card is None:
@@ -146,7 +152,13 @@ def load_network(bundle: Bundle) -> nn.Module:
     return network.eval().to(torch.float32)
 
 
-def write_bundle(folder: Path, card: ModelCard, network: nn.Module) -> Bundle:
+def write_bundle(
+    folder: Path,
+    card: ModelCard,
+    network: nn.Module,
+    *,
+    extras: Mapping[str, str] | None = None,
+) -> Bundle:
     """Write a new bundle: all of it, or nothing.
 
     Parameters
@@ -157,6 +169,8 @@ def write_bundle(folder: Path, card: ModelCard, network: nn.Module) -> Bundle:
         Card; its weights entry is filled in here.
     network
         The network whose weights are stored, as float16.
+    extras
+        Further text files by name (the recipe).
 
     Raises
     ------
@@ -188,6 +202,8 @@ def write_bundle(folder: Path, card: ModelCard, network: nn.Module) -> Bundle:
         (draft / card.weights.file).write_bytes(content)
         write_card(card, draft / "card.json")
         (draft / "README.md").write_text(card_text(card), encoding="utf-8")
+        for name, text in (extras or {}).items():
+            (draft / name).write_text(text, encoding="utf-8")
         draft.chmod(0o755)  # mkdtemp makes private folders; a bundle is to be shared
         draft.rename(folder)
     except BaseException:

@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_octseg.engine.recipe import Recipe, Source
+    from napari_octseg.volume import OCTVolume
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledBscan:
-    """One B-scan with labels in the codes of its source.
+    """One B-scan (a volume of one) with labels in the codes of its source.
 
-    `image` (depth, width) float32 in 0…1; `codes` (depth, width) uint8, `IGNORE` where
-    nobody labelled.
+    `codes` (depth, width) uint8, `IGNORE` where nobody labelled.
     """
 
     name: str
     source: Source
-    image: NDArray[np.float32]
+    volume: OCTVolume
     codes: NDArray[np.uint8]
 
 
@@ -61,8 +61,9 @@ def code_table(source: Source, classes: Sequence[str]) -> CodeTable:
         if group not in groups:
             groups.append(group)
         mapping[code] = groups.index(group)
-    # The background comes first: losses and tables leave number 0 out.
-    order = sorted(range(len(groups)), key=lambda g: (classes[0] not in groups[g], g))
+    # In the order of the classes: the background first, then top to bottom.
+    place = {name: index for index, name in enumerate(classes)}
+    order = sorted(range(len(groups)), key=lambda g: min(place[n] for n in groups[g]))
     rank = {old: new for new, old in enumerate(order)}
     ordered = [groups[old] for old in order]
     return CodeTable(
@@ -101,7 +102,8 @@ def load_source(source: Source, root: Path, recipe: Recipe) -> list[LabelledBsca
         label_path = root / source.folder / source.labels.format(stem=path.stem)
         if not label_path.is_file():
             raise RecipeError(f"{path} has no labels: {label_path} is missing")
-        image = read_volume(path).bscan_as_shown(0)
+        volume = read_volume(path)
+        image = volume.bscan_as_shown(0)
         labels = read_volume(label_path).bscan(0)
         if labels.shape != image.shape:
             raise RecipeError(
@@ -110,7 +112,7 @@ def load_source(source: Source, root: Path, recipe: Recipe) -> list[LabelledBsca
             )
         codes = remap(labels, table.mapping)
         codes[_burnt_in(image, source)] = IGNORE
-        loaded.append(LabelledBscan(path.stem, source, image, codes))
+        loaded.append(LabelledBscan(path.stem, source, volume, codes))
     return loaded
 
 
@@ -128,7 +130,7 @@ def on_network_grid(
     bscan: LabelledBscan, size: tuple[int, int] | None
 ) -> tuple[Tensor, Tensor]:
     """Image (H, W) float32 and codes (H, W) uint8 at the network's input size."""
-    image = torch.from_numpy(bscan.image)[None, None]
+    image = torch.from_numpy(bscan.volume.bscan_as_shown(0))[None, None]
     codes = torch.from_numpy(bscan.codes)[None, None]
     if size is None:
         return image[0, 0], codes[0, 0]
@@ -183,5 +185,4 @@ def _phantoms(source: Source, table: CodeTable, seed: int) -> Iterator[LabelledB
             )
         )
         codes = remap(phantom.layers[0], table.mapping)
-        image = phantom.volume.bscan_as_shown(0)
-        yield LabelledBscan(f"phantom-{number}", source, image, codes)
+        yield LabelledBscan(f"phantom-{number}", source, phantom.volume, codes)

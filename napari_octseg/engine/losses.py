@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from napari_octseg.labels import IGNORE
 
-_NEVER = -1e4
-"""Logit of a class that a code does not contain; e^-1e4 is 0 in every precision."""
+_LEAST = 1e-7
+"""Smallest probability whose logarithm is taken."""
 
 
 def code_logits(logits: Tensor, membership: Tensor) -> Tensor:
@@ -30,15 +30,12 @@ def code_logits(logits: Tensor, membership: Tensor) -> Tensor:
 
     Returns
     -------
-    (N, n_codes, H, W) log-probabilities; of a code without classes, very negative.
+    (N, n_codes, H, W) log-probabilities, at least log 1e-7.
     """
-    log_probability = logits.float().log_softmax(1)
-    spread = torch.where(membership[..., None, None], 0.0, _NEVER)
-    codes = [
-        torch.logsumexp(log_probability + spread[:, k], dim=1)
-        for k in range(membership.shape[1])
-    ]
-    return torch.stack(codes, dim=1)
+    probability = logits.float().softmax(1)
+    # One matrix product per pixel: no copy of the logits for every code.
+    codes = torch.einsum("nkc,nchw->nkhw", membership.to(probability), probability)
+    return torch.log(codes + _LEAST)
 
 
 def cross_entropy(log_probability: Tensor, codes: Tensor) -> Tensor:
@@ -63,15 +60,17 @@ def dice_loss(log_probability: Tensor, codes: Tensor, *, smooth: float = 1.0) ->
 
     Code 0 (background) is left out. Milletari et al., 3DV 2016, squared denominator.
     """
-    counted = (codes != IGNORE)[:, None]
-    probability = log_probability.exp() * counted
+    counted = codes != IGNORE
     n_codes = log_probability.shape[1]
-    truth = torch.stack([codes == k for k in range(n_codes)], dim=1).to(probability)
-    over = (0, 2, 3)
-    overlap = (probability * truth).sum(over)
-    size = probability.square().sum(over) + truth.sum(over)
+    target = torch.where(counted, codes, 0).long()
+    flat = target[counted]
+    probability = log_probability.exp()
+    hit = probability.gather(1, target[:, None])[:, 0][counted]
+    overlap = hit.new_zeros(n_codes).scatter_add(0, flat, hit)
+    n_true = torch.bincount(flat, minlength=n_codes)
+    size = (probability.square() * counted[:, None]).sum((0, 2, 3)) + n_true
     dice = (2 * overlap + smooth) / (size + smooth)
-    occurs = truth.sum(over) > 0
+    occurs = n_true > 0
     occurs[0] = False
     if not bool(occurs.any()):
         return dice.sum() * 0

@@ -174,7 +174,8 @@ def validate(
     pooled: dict[int, dict[int, Overlap]] = {}
     for sample in data.validation:
         batch = normalise(sample.image[None, None], recipe.input.intensity)
-        logits = network(batch.to(device, memory_format=torch.channels_last))
+        with torch.autocast(device.type, torch.bfloat16):
+            logits = network(batch.to(device, memory_format=torch.channels_last))
         member = data.membership[sample.source]
         codes = code_logits(logits, member[None].to(device)).argmax(1)[0].cpu()
         own = pooled.setdefault(sample.source, {})
