@@ -112,7 +112,7 @@ def _add_focus(
 ) -> None:
     between, _, lateral = eye.grid.spacing_um
     radii = max(radius_um, 0.7 * lateral), max(radius_um, 0.51 * between)
-    window = eye.window(centre, (1.2 * radii[0], 1.2 * radii[1]))
+    window = eye.window(centre, (1.8 * radii[0], 1.8 * radii[1]))
     if window is None:
         return
     distance = outline(eye, rng, centre, radii, 0.2, window)

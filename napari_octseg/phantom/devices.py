@@ -67,7 +67,7 @@ DEVICES: dict[Look, Device] = {
         speckle_sigma_px=(0.7, 0.6),
         axial_resolution_um=5.0,
         roll_off=(0.0, 0.35),
-        fade_um=(110.0, 300.0),
+        fade_um=(130.0, 320.0),
     ),
     "cirrus": Device(
         name="Phantom (Cirrus look)",

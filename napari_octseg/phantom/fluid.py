@@ -29,7 +29,8 @@ def add_irf(eye: Eye, rng: np.random.Generator) -> None:
     swelling = dome(outline(eye, rng, centre, reach), 1.3)
     # The nuclear layers take up the fluid, so it is they that thicken.
     severity = rng.uniform(0.2, 1.0)
-    eye.lift(np.float32(30 + 230 * severity) * swelling, "OPL/ONL")
+    thickening = min(30 + 230 * severity, 0.28 * min(reach))
+    eye.lift(np.float32(thickening) * swelling, "OPL/ONL")
     eye.lift(np.float32(10 + 60 * severity) * swelling, "IPL/INL")
 
     main = rng.uniform(0.25, 0.5) * reach[0] * (0.4 + 0.6 * severity)
@@ -53,7 +54,7 @@ def _add_cyst(
     radius_um: float,
 ) -> None:
     radii = radius_um, max(radius_um, 1.2 * eye.grid.spacing_um[0])
-    window = eye.window(centre, (1.3 * radii[0], 1.3 * radii[1]))
+    window = eye.window(centre, (1.8 * radii[0], 1.8 * radii[1]))
     if window is None:
         return
     distance = outline(eye, rng, centre, radii, 0.2, window)
@@ -84,11 +85,11 @@ def add_srf(eye: Eye, rng: np.random.Generator) -> None:
     """Subretinal fluid: a dark dome between photoreceptors and RPE."""
     centre = eye.near_fovea() if rng.random() < 0.6 else eye.place(rng)
     radii = rng.uniform(500, 1500), rng.uniform(450, 1300)
-    height = rng.uniform(70, 260) * dome(outline(eye, rng, centre, radii), 1.2)
-    lift = height.astype(np.float32)
+    highest = np.float32(min(rng.uniform(70, 260), 0.32 * min(radii)))
+    lift = highest * dome(outline(eye, rng, centre, radii), 1.2)
     eye.lift(lift, "EZ/OS", rng.uniform(0.65, 0.95), blur_um=0.3 * radii[0])
     # Photoreceptors that hang free grow shaggy outer segments.
-    shaggy = 0.94 + 0.05 * waves(rng, eye.grid.nasal_um, eye.grid.y_um, 90)
+    shaggy = 0.95 + 0.03 * waves(rng, eye.grid.nasal_um, eye.grid.y_um, 100)
     shaggy += 0.04 * waves(rng, eye.grid.nasal_um, eye.grid.y_um, 300)
     eye.subretinal += lift * np.clip(shaggy, 0.6, 1.0)
     grey = rng.uniform(3, 20)
@@ -101,10 +102,11 @@ def add_ped(eye: Eye, rng: np.random.Generator) -> None:
     radii = rng.uniform(300, 950), rng.uniform(300, 900)
     distance = outline(eye, rng, centre, radii)
     serous = rng.random() < 0.5
-    height = rng.uniform(90, 330) * dome(distance, 0.8 if serous else 1.2)
+    highest = np.float32(min(rng.uniform(90, 330), 0.5 * min(radii)))
+    lift = highest * dome(distance, 0.8 if serous else 1.2)
     if not serous:
-        height *= 1 + 0.12 * waves(rng, eye.grid.nasal_um, eye.grid.y_um, 300)
-    lift = np.maximum(height, 0).astype(np.float32)
+        lumps = 0.12 * waves(rng, eye.grid.nasal_um, eye.grid.y_um, 300)
+        lift *= np.maximum(1 + lumps, 0)
     lift_rpe(eye, lift, rng.uniform(0.6, 0.9), blur_um=0.45 * radii[0])
     eye.fill(
         "PED",

@@ -20,7 +20,7 @@ def add_vmt(eye: Eye, rng: np.random.Generator) -> None:
     r = np.hypot(x - np.float32(centre[0]), y - np.float32(centre[1]))
     attached = rng.uniform(40, 180)
     cusp = np.exp(-((r / rng.uniform(180, 420)) ** rng.uniform(1.2, 2.0)))
-    pull = (rng.uniform(90, 260) * cusp).astype(np.float32)
+    pull = (rng.uniform(80, 190) * cusp).astype(np.float32)
     eye.lift(pull, "OPL/ONL", at_ilm=1.15)
     # The hyaloid rises steeply beside the attachment and flattens outwards; it is a
     # surface of its own and does not follow the retina below.
@@ -55,10 +55,10 @@ def add_erm(eye: Eye, rng: np.random.Generator) -> None:
     eye.lift(np.float32(rng.uniform(10, 60)) * inside, "OPL/ONL", at_ilm=1.6)
     angle = rng.uniform(-0.6, 0.6)
     along = np.float32(np.cos(angle)) * x + np.float32(np.sin(angle)) * y
-    bend = 60 * waves(rng, x, y, 900)
-    fold = 0.5 + 0.5 * np.cos(2 * np.pi * (along + bend) / rng.uniform(140, 320))
-    strength = np.clip(0.6 + 0.5 * waves(rng, x, y, 1100), 0, 1)
-    depth = rng.uniform(10, 26) * inside * strength * fold**2
+    bend = 150 * waves(rng, x, y, 1100) + 40 * waves(rng, x, y, 350)
+    fold = 0.5 + 0.5 * np.cos(2 * np.pi * (along + bend) / rng.uniform(170, 420))
+    strength = np.clip(0.4 + 0.6 * waves(rng, x, y, 700), 0, 1)
+    depth = rng.uniform(10, 28) * inside * strength * fold**1.5
     for name, share in (("ILM", 1.0), ("RNFL/GCL", 0.7), ("GCL/IPL", 0.4)):
         eye[name][...] += np.float32(share) * depth.astype(np.float32)
     eye.keep_order()

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from napari_octseg.phantom.eye import OS_BOTTOM, RPE_BOTTOM
-from napari_octseg.phantom.randomness import Stream, generator, waves
+from napari_octseg.phantom.randomness import Stream, correlated_noise, generator, waves
 from napari_octseg.phantom.raster import Steps
 from napari_octseg.phantom.settings import BOUNDARIES
 
@@ -30,7 +30,7 @@ _GREY = {
     "OPL": 108.0,
     "HFL": 74.0,
     "ONL": 58.0,
-    "ELM": 34.0,
+    "ELM": 44.0,
     "myoid": 72.0,
     "EZ": 188.0,
     "OS": 104.0,
@@ -50,9 +50,9 @@ class Optics:
 
     `grey` by tissue; `outer_segments` is the darker share of OS, the rest is the
     interdigitation zone; `fade_um` is the depth below the RPE in which light falls to
-    37 %; (n_bscans, width) are `illumination`, the light that enters each A-scan, `gloss` of
-    the ILM, 0…1, and `hyaloid_um`, the height of the detached posterior hyaloid above
-    the ILM, above which the vitreous is hazy.
+    37 %; (n_bscans, width) are `illumination`, the light that enters each A-scan,
+    `gloss` of the ILM, 0…1, and `hyaloid_um`, the height of the detached posterior
+    hyaloid above the ILM, above which the vitreous is hazy.
     """
 
     grey: dict[str, float]
@@ -74,21 +74,24 @@ def draw_optics(eye: Eye, device: Device, seed: int) -> Optics:
     # Henle's fibres shine when the beam meets them at an angle, else they do not.
     grey["HFL"] *= rng.uniform(0.8, 1.3)
     x, y = eye.grid.nasal_um, eye.grid.y_um
-    clouds = np.maximum(waves(rng, x, y, 1800) - rng.uniform(0.8, 2.2), 0)
+    clouds = np.maximum(waves(rng, x, y, 4200) - rng.uniform(0.8, 2.2), 0)
     light = 1 - rng.uniform(0, 0.35) * clouds + 0.05 * waves(rng, x, y, 3500)
     light = light * (1 + rng.normal(0, 0.03, (len(y), 1)))
+    hyaloid_grey = float(rng.choice((0.0, rng.uniform(8, 45))))
+    # Under traction the hyaloid is a finding and drawn as such.
+    pulled = any(body.finding == "VMT" for body in eye.bodies)
+    # The hyaloid spans the pit; what bends the retina leaves it where it was.
+    hyaloid = eye["BM"] - rng.uniform(380, 800) - 35 * waves(rng, x, y, 5000)
     return Optics(
         grey=grey,
         fade_um=rng.uniform(*device.fade_um),
         haze=rng.uniform(0, 6),
         outer_segments=rng.uniform(0.25, 0.55),
-        streaks=rng.uniform(0.03, 0.10),
+        streaks=rng.uniform(0.02, 0.07),
         illumination=np.clip(light, 0.3, 1.3).astype(np.float32),
         gloss=np.clip(0.3 + 0.7 * waves(rng, x, y, 700), 0, 1),
-        hyaloid_um=np.maximum(
-            rng.uniform(60, 420) + 60 * waves(rng, x, y, 3000), 25
-        ).astype(np.float32),
-        hyaloid_grey=float(rng.choice((0.0, rng.uniform(8, 45)))),
+        hyaloid_um=np.maximum(eye["ILM"] - hyaloid, 25),
+        hyaloid_grey=0.0 if pulled else hyaloid_grey,
     )
 
 
@@ -206,7 +209,7 @@ def transmitted_light(
     top = np.zeros(width, np.float32)
     steps.below(top, 1.0)
     radius, profile = vessels.radius_um[bscan], vessels.profile[bscan]
-    taken = 0.45 * profile * np.clip(radius / 45, 0.25, 1)
+    taken = 0.45 * profile * np.clip(radius / 45, 0.35, 1)
     taken = gaussian_filter1d(taken, 0.8)
     below = eye["ILM"][bscan] / axial + (6 + 1.4 * radius) / axial
     steps.below(below, -taken)
@@ -215,7 +218,7 @@ def transmitted_light(
     bm = eye["BM"][bscan] / axial
     steps.below(bm, eye.transmission[bscan])
     # Fine vertical streaks: what capillaries and melanin take away, A-scan by A-scan.
-    streak = np.float32(optics.streaks) * rng.standard_normal(width, dtype=np.float32)
+    streak = np.float32(optics.streaks) * correlated_noise(rng, (width,), (0.8,))
     steps.below(top, 0.4 * streak)
     steps.below(bm, streak * (1 + 2.5 * eye.transmission[bscan].clip(0, 2)))
     light = np.maximum(steps.image(), np.float32(0.06))

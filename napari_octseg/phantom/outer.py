@@ -28,7 +28,7 @@ def add_ga(eye: Eye, rng: np.random.Generator) -> None:
     thinning = rng.uniform(0.3, 0.75) * (eye["ELM"] - eye["OPL/ONL"])
     # The inner retina sinks into the gap over a wider zone than that of the loss.
     sink = lost * (outer + thinning)
-    eye.lift(-sink, "OPL/ONL", blur_um=rng.uniform(120, 260))
+    eye.lift(-sink, "OPL/ONL", blur_um=rng.uniform(200, 420))
     for name in ("ELM", "ELM/EZ", "EZ/OS", "EZ/RPE"):
         eye[name][...] = bm - (1 - lost) * (bm - eye[name])
     eye.sub_rpe *= 1 - lost

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _STEP_UM = 25.0
 _AVASCULAR_UM = 420.0
 _THINNEST_UM = 11.0
+_CALIBRES_UM = np.array([60.0, 42.0, 30.0, 21.0, 15.0, 10.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,14 +129,15 @@ def _rasterise(points: NDArray[np.float64], grid: Grid) -> Vessels:
 
     radii = np.zeros((n_bscans, width), np.float32)
     profile = np.zeros((n_bscans, width), np.float32)
-    for thick in (60.0, 42.0, 30.0, 21.0, 15.0, 10.0):
-        of_class = (radius > thick * 0.84) & (radius <= thick * 1.2)
+    calibre = np.abs(np.log(radius[:, None] / _CALIBRES_UM)).argmin(axis=1)
+    for k, thick in enumerate(_CALIBRES_UM):
+        of_class = calibre == k
         if not of_class.any():
             continue
         axis = np.ones((n_bscans, width), bool)
         axis[row[of_class], column[of_class]] = False
         distance = distance_transform_edt(axis, sampling=(between, lateral))
-        own = np.sqrt(np.clip(1 - (distance / max(thick, 0.9 * lateral)) ** 2, 0, 1))
+        own = np.sqrt(np.clip(1 - (distance / max(thick, 1.2 * lateral)) ** 2, 0, 1))
         better = own > profile
         profile[better] = own[better]
         radii[better] = thick
