@@ -1,0 +1,1 @@
+"""The only code that knows napari and Qt: the Workbench and its panels."""

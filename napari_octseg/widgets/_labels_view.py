@@ -1,0 +1,160 @@
+"""The labels of one layer: classes, areas on the B-scan shown, overlays, saving."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Labels
+from qtpy.QtWidgets import QGroupBox, QLabel, QPushButton, QVBoxLayout
+
+from napari_octseg.widgets._layers import (
+    bscan_on_screen,
+    facts_of,
+    has_known_plane,
+    plain,
+)
+from napari_octseg.widgets._legend import ClassTable
+from napari_octseg.widgets._overlay_switch import OverlaySwitch
+from napari_octseg.widgets._overlays import BoundaryOverlay, UncertaintyStrip
+from napari_octseg.widgets._save_labels import ask_and_save
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image
+
+    from napari_octseg.engine.inference import Segmentation
+    from napari_octseg.volume import OCTVolume
+    from napari_octseg.widgets._choosers import ScanChooser
+    from napari_octseg.widgets._panel import Panel
+
+
+class LabelsView(QGroupBox):
+    """Follows the labels layer that was made or selected last; hidden until then."""
+
+    def __init__(
+        self, viewer: napari.Viewer, panel: Panel, scan_chooser: ScanChooser
+    ) -> None:
+        super().__init__("Labels on this B-scan")
+        self._viewer = viewer
+        self._scan_chooser = scan_chooser
+        self._layer: Labels | None = None
+        self.caption = QLabel()
+        self.caption.setWordWrap(True)
+        self.class_table = ClassTable()
+        self.boundary_switch = OverlaySwitch("Show boundaries", viewer, panel)
+        self.unsure_switch = OverlaySwitch(
+            "Show where the model is unsure", viewer, panel
+        )
+        self.unsure_switch.setToolTip(
+            "A strip above the B-scan: the brighter, the less sure the model is there"
+        )
+        self.save_button = QPushButton("Save labels…")
+        self.save_button.clicked.connect(self._on_save)
+        layout = QVBoxLayout(self)
+        for widget in (
+            self.caption,
+            self.class_table,
+            self.boundary_switch,
+            self.unsure_switch,
+            self.save_button,
+        ):
+            layout.addWidget(widget)
+        panel.listen(viewer.dims.events.current_step, self._show_areas)
+        panel.listen(viewer.layers.selection.events.active, self._on_active)
+        panel.listen(viewer.layers.events.removed, self._on_removed)
+        self.hide()
+        self._on_active()
+
+    @property
+    def layer(self) -> Labels | None:
+        """The labels layer shown."""
+        return self._layer
+
+    def show_labels(self, layer: Labels) -> None:
+        """Show another labels layer; it must carry a volume and a label set."""
+        if layer is self._layer:
+            return
+        self.close_down()
+        self._layer = layer
+        layer.events.paint.connect(self._show_areas)
+        self.class_table.show_classes(facts_of(layer)["label_set"])
+        self._offer_overlays(layer)
+        self.show()
+        self._show_areas()
+
+    def refresh(self) -> None:
+        """The labels have grown."""
+        self.boundary_switch.redraw()
+        self.unsure_switch.redraw()
+        self._show_areas()
+
+    def close_down(self) -> None:
+        """Listen to the labels layer no longer."""
+        layer, self._layer = self._layer, None
+        if layer is not None:
+            layer.events.paint.disconnect(self._show_areas)
+
+    def _on_active(self, event: Any = None) -> None:
+        active = plain(self._viewer.layers.selection.active)
+        if isinstance(active, Labels) and {"volume", "label_set"} <= set(
+            facts_of(active)
+        ):
+            self.show_labels(active)
+
+    def _on_removed(self, event: Any) -> None:
+        if event.value is self._layer:
+            self.close_down()
+            self.hide()
+            self.boundary_switch.offer(None, None)
+            self.unsure_switch.offer(None, None)
+
+    def _offer_overlays(self, layer: Labels) -> None:
+        segmentation: Segmentation | None = facts_of(layer).get("segmentation")
+        image = self._image_of(layer)
+        if segmentation is None or image is None:
+            self.boundary_switch.offer(None, None)
+            self.unsure_switch.offer(None, None)
+            return
+        viewer, title = self._viewer, segmentation.model.title
+        boundaries, uncertainty = segmentation.boundaries, segmentation.uncertainty
+        self.unsure_switch.offer(
+            uncertainty,
+            lambda: UncertaintyStrip(
+                viewer, image, uncertainty, name=f"unsure – {title}"
+            ),
+        )
+        if boundaries is None:
+            self.boundary_switch.offer(None, None)
+            return
+        self.boundary_switch.offer(
+            boundaries,
+            lambda: BoundaryOverlay(
+                viewer, image, boundaries, name=f"boundaries – {title}"
+            ),
+        )
+
+    def _image_of(self, layer: Labels) -> Image | None:
+        """The scan that a labels layer belongs to."""
+        volume = facts_of(layer)["volume"]
+        for other in self._scan_chooser.layers:
+            if facts_of(other).get("volume") is volume:
+                return other
+        return None
+
+    def _show_areas(self, event: Any = None) -> None:
+        layer = self._layer
+        if layer is None:
+            return
+        volume: OCTVolume = facts_of(layer)["volume"]
+        index = bscan_on_screen(self._viewer, layer)
+        self.caption.setText(
+            f"{layer.name}, B-scan {index}. Research use only."
+            if has_known_plane(volume)
+            else f"{layer.name}, B-scan {index}. In px, for the spacing is unknown."
+        )
+        labels = layer.data if layer.ndim == 2 else layer.data[index]
+        self.class_table.show_areas(labels, volume)
+
+    def _on_save(self) -> None:
+        if self._layer is not None:
+            ask_and_save(self, self._layer)

@@ -1,0 +1,213 @@
+"""OCT volumes and label sets as napari layers, and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from napari.layers import Image, Labels
+from napari.utils.colormaps import DirectLabelColormap
+
+from napari_octseg.errors import VolumeError
+from napari_octseg.labels import IGNORE
+from napari_octseg.volume import OCTVolume, Origin, Spacing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import napari
+    from napari.layers import Layer
+    from numpy.typing import NDArray
+
+    from napari_octseg.labels import LabelSet
+
+KEY = "octseg"
+"""Where a layer's metadata hold what we know: volume, label_set, model, …"""
+
+AXES = ("B-scan", "depth", "A-scan")
+"""Names of the axes of a volume, beside napari's sliders."""
+
+
+def plain(layer: Any) -> Any:
+    """The layer itself where napari handed out a proxy: proxies are never identical."""
+    return getattr(layer, "__wrapped__", layer)
+
+
+def facts_of(layer: Layer) -> Mapping[str, Any]:
+    """What we know about a layer; nothing about a layer that is not ours."""
+    facts: Mapping[str, Any] = layer.metadata.get(KEY, {})
+    return facts
+
+
+def note(layer: Layer, **facts: Any) -> None:
+    """Keep facts about a layer in its metadata."""
+    layer.metadata.setdefault(KEY, {}).update(facts)
+
+
+def is_overlay(layer: Layer) -> bool:
+    """Whether a layer was drawn by us on top of a scan, and is no scan itself."""
+    return bool(facts_of(layer).get("overlay", False))
+
+
+def volume_of(layer: Image) -> OCTVolume:
+    """The volume of an image layer; made from its pixels if a reader left none.
+
+    Raises
+    ------
+    VolumeError
+        If the layer is no stack of B-scans.
+    """
+    volume = facts_of(layer).get("volume")
+    pixels = layer.data[0] if layer.multiscale else layer.data
+    grey_shape = tuple(pixels.shape[: layer.ndim])
+    if isinstance(volume, OCTVolume) and volume.shape[-layer.ndim :] == grey_shape:
+        return volume
+    if layer.ndim not in (2, 3):
+        raise VolumeError(
+            f"The image {layer.name!r} has {layer.ndim} axes",
+            allowed="two (depth, width) or three (B-scan, depth, width)",
+            todo="take one channel or one time point of it",
+        )
+    volume = OCTVolume(
+        _grey(pixels) if layer.rgb else pixels,
+        spacing=_spacing_of(layer),
+        source=layer.source.path,
+        notes=("The file was opened by napari: eye and device are not known.",),
+    )
+    note(layer, volume=volume)
+    return volume
+
+
+def add_scan(viewer: napari.Viewer, volume: OCTVolume) -> Image:
+    """Show a volume as a new image layer, with scale and units from its spacing."""
+    scale, units = scale_and_units(volume)
+    name = Path(volume.source).stem if volume.source else volume.device or "scan"
+    layer = Image(
+        volume.data,
+        name=name,
+        scale=scale,
+        units=units,
+        axis_labels=AXES,
+        colormap="gray",
+        metadata={KEY: {"volume": volume}},
+    )
+    viewer.add_layer(layer)
+    return layer
+
+
+def set_spacing(viewer: napari.Viewer, layer: Image, spacing: Spacing) -> OCTVolume:
+    """Give a scan, and all layers made from it, another spacing."""
+    old = volume_of(layer)
+    new = replace(old, spacing=spacing)
+    for other in list(viewer.layers):
+        if facts_of(other).get("volume") is old:
+            note(other, volume=new)
+            if not is_overlay(other):
+                scale, units = scale_and_units(new, other.ndim)
+                other.scale = scale
+                other.units = units
+    show_scale_bar(viewer, new)
+    return new
+
+
+def scale_and_units(
+    volume: OCTVolume, ndim: int = 3
+) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Scale and unit of each axis of a layer: µm where known, else px.
+
+    A distance between B-scans only shapes the 3-D view, so it may be unknown; inside
+    the B-scan µm need both axes.
+    """
+    between, axial, lateral = volume.spacing_um
+    scale = [1.0, 1.0, 1.0]
+    units = ["pixel"] * 3
+    if axial is not None and lateral is not None:
+        scale[1:], units[1:] = [axial, lateral], ["um", "um"]
+        if between is not None:
+            scale[0], units[0] = between, "um"
+    return tuple(scale[-ndim:]), tuple(units[-ndim:])
+
+
+def has_known_plane(volume: OCTVolume) -> bool:
+    """Whether lengths and areas on a B-scan can be told."""
+    return volume.spacing.axial is not None and volume.spacing.lateral is not None
+
+
+def show_scale_bar(viewer: napari.Viewer, volume: OCTVolume) -> None:
+    """Scale bar on for a known spacing, off where there are no µm to show."""
+    bar = viewer.canvas.overlays.scale_bar
+    bar.visible = has_known_plane(volume)
+    bar.position = "bottom_left"  # napari's notifications cover the right
+    bar.font_size = 12
+    bar.box = True  # bright tissue may lie behind it
+
+
+def bscan_on_screen(viewer: napari.Viewer, layer: Layer) -> int:
+    """Index of the B-scan of `layer` that the viewer shows."""
+    if layer.ndim == 2:
+        return 0
+    point = viewer.dims.point[-layer.ndim :]
+    index = round(float(layer.world_to_data(point)[0]))
+    return int(np.clip(index, 0, len(layer.data) - 1))
+
+
+def make_labels_layer(
+    labels: NDArray[np.uint8],
+    volume: OCTVolume,
+    label_set: LabelSet,
+    *,
+    image_layer: Image,
+    name: str,
+) -> Labels:
+    """Labels layer over a scan, in the colours and with the names of a label set.
+
+    The layer shares the memory of `labels`; a 2-D image layer gets a 2-D labels layer.
+    """
+    shown = labels[0] if image_layer.ndim == 2 else labels
+    layer = Labels(
+        shown,
+        name=name,
+        scale=image_layer.scale,
+        translate=image_layer.translate,
+        units=image_layer.units,
+        axis_labels=image_layer.axis_labels,
+        opacity=0.5,
+        metadata={KEY: {"volume": volume, "label_set": label_set}},
+    )
+    dress(layer, label_set)
+    return layer
+
+
+def dress(layer: Labels, label_set: LabelSet) -> None:
+    """Give a labels layer the colours of a label set, and its names on hover."""
+    clear = (0.0, 0.0, 0.0, 0.0)
+    colours: dict[int | None, Any] = {IGNORE: clear, None: clear}
+    colours.update(label_set.colours.items())
+    layer.colormap = DirectLabelColormap(color_dict=colours)
+    indices = [*range(len(label_set)), IGNORE]
+    names = [*(_full_name(c.name, c.long_name) for c in label_set.classes), "–"]
+    layer.features = pd.DataFrame({"index": indices, "class": names})
+
+
+def _full_name(name: str, long_name: str) -> str:
+    return f"{name} ({long_name})" if long_name and long_name != name else name
+
+
+def _grey(pixels: Any) -> Any:
+    """Mean of red, green and blue, in the type of the image; alpha is dropped."""
+    return pixels[..., :3].mean(axis=-1).astype(pixels.dtype)
+
+
+def _spacing_of(layer: Image) -> Spacing:
+    """Spacing in µm, where the layer has units of length."""
+    values: list[float | None] = [None, None, None]
+    for axis, (scale, unit) in enumerate(
+        zip(layer.scale[::-1], layer.units[::-1], strict=True)
+    ):
+        if unit.is_compatible_with("um"):
+            values[2 - axis] = float((scale * unit).to("um").magnitude)
+    between, axial, lateral = values
+    return Spacing.of((between, axial, lateral), Origin.FILE)

@@ -1,0 +1,133 @@
+"""Classes with their colours, names and areas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QHeaderView,
+    QSizePolicy,
+    QTableWidget,
+    QTableWidgetItem,
+)
+
+from napari_octseg.labels import IGNORE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_octseg.labels import LabelClass, LabelSet
+    from napari_octseg.volume import OCTVolume
+
+_SWATCH = 14
+
+
+def swatch(colour: str) -> QIcon:
+    """A square of a colour, with a grey rim that shows on dark and on light."""
+    pixmap = QPixmap(_SWATCH, _SWATCH)
+    pixmap.fill(QColor(colour))
+    painter = QPainter(pixmap)
+    painter.setPen(QColor(128, 128, 128))
+    painter.drawRect(0, 0, _SWATCH - 1, _SWATCH - 1)
+    painter.end()
+    return QIcon(pixmap)
+
+
+def areas_mm2(
+    labels: NDArray[np.uint8], volume: OCTVolume, n_classes: int
+) -> list[float] | None:
+    """Area of each class on one B-scan in mm²; None if the spacing is unknown.
+
+    `labels` is (depth, width), class indices.
+    """
+    axial, lateral = volume.spacing.axial, volume.spacing.lateral
+    if axial is None or lateral is None:
+        return None
+    pixel_mm2 = axial * lateral * 1e-6
+    return [float(n * pixel_mm2) for n in _counts(labels, n_classes)]
+
+
+class ClassTable(QTableWidget):
+    """Colour, name and area of every class on the B-scan shown; also the legend."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 2)
+        self.setHorizontalHeaderLabels(["class", "area"])
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        header.setHighlightSections(False)
+        self.verticalHeader().hide()
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setIconSize(QSize(_SWATCH, _SWATCH))
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._label_set: LabelSet | None = None
+
+    def show_classes(self, label_set: LabelSet) -> None:
+        """List the classes of a label set, without areas."""
+        if label_set == self._label_set:
+            return
+        self._label_set = label_set
+        shown = label_set.classes[1:]
+        self.setRowCount(len(shown))
+        for row, one in enumerate(shown):
+            self.setItem(row, 0, _name_item(one))
+            area = QTableWidgetItem("")
+            area.setTextAlignment(
+                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            )
+            self.setItem(row, 1, area)
+        self.resizeRowsToContents()
+        rows = sum(self.rowHeight(row) for row in range(len(shown)))
+        self.setFixedHeight(self.horizontalHeader().sizeHint().height() + rows + 4)
+
+    def show_areas(self, labels: NDArray[np.uint8], volume: OCTVolume) -> None:
+        """Fill in the areas on one B-scan.
+
+        Parameters
+        ----------
+        labels
+            (depth, width) class indices; a B-scan that is all `IGNORE` has no areas.
+        volume
+            Its spacing gives mm²; px where that is unknown.
+        """
+        if self._label_set is None:
+            return
+        n_classes = len(self._label_set)
+        areas = areas_mm2(labels, volume, n_classes)
+        counts = _counts(labels, n_classes)
+        nothing = bool((labels == IGNORE).all())
+        for row in range(self.rowCount()):
+            index = row + 1
+            if nothing:
+                text = "–"
+            elif areas is None:
+                text = f"{counts[index]:,} px".replace(",", " ")
+            else:
+                text = f"{areas[index]:.3f} mm²"
+            self.item(row, 1).setText(text)
+
+
+def _name_item(one: LabelClass) -> QTableWidgetItem:
+    long_name = one.long_name if one.long_name != one.name else ""
+    item = QTableWidgetItem(
+        swatch(one.colour), f"{one.name}  {long_name}" if long_name else one.name
+    )
+    item.setToolTip(long_name or one.name)
+    return item
+
+
+def _counts(labels: NDArray[np.uint8], n_classes: int) -> NDArray[np.intp]:
+    return np.bincount(labels.ravel(), minlength=n_classes)[:n_classes]

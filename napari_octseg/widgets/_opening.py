@@ -1,0 +1,58 @@
+"""What opening a scan needs from the rooms below: files, samples, checks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_octseg.engine.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from napari_octseg.volume import OCTVolume, Spacing
+
+SAMPLES = {
+    "spectralis": "Macular oedema, Spectralis look",
+    "cirrus": "Drusen and detachments, Cirrus look",
+    "topcon": "Healthy eye, Topcon look",
+}
+"""Look of a phantom → its entry in the menu."""
+
+
+def reading_steps(path: Path) -> Generator[Progress, None, OCTVolume]:
+    """Read a file or folder."""
+    yield Progress(0, 1, f"reading {path.name}")
+    from napari_octseg.io import read_volume
+
+    return read_volume(path)
+
+
+def sample_steps(look: str) -> Generator[Progress, None, OCTVolume]:
+    """Make the phantom of one entry of `SAMPLES`."""
+    yield Progress(0, 1, "drawing an artificial eye")
+    from napari_octseg.phantom import PhantomSettings, make_phantom
+    from napari_octseg.phantom.sample import SAMPLE
+
+    settings = {
+        "spectralis": SAMPLE,
+        "cirrus": PhantomSettings(
+            look="cirrus", shape=(32, 1024, 512), findings=("drusen", "PED"), seed=11
+        ),
+        "topcon": PhantomSettings(look="topcon", shape=(32, 650, 512), seed=12),
+    }
+    return make_phantom(settings[look]).volume
+
+
+def oddities(volume: OCTVolume) -> tuple[str, ...]:
+    """What looks odd about a volume, in sentences."""
+    from napari_octseg.io.checks import sanity_warnings
+
+    return tuple(sanity_warnings(volume))
+
+
+def usual_spacing(volume: OCTVolume) -> Spacing | None:
+    """The usual spacing of the device that made a volume; None if there is none."""
+    from napari_octseg.io.spacing_defaults import default_spacing
+
+    return default_spacing(volume)

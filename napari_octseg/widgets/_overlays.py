@@ -1,0 +1,187 @@
+"""Boundaries and uncertainty drawn on top of a scan."""
+
+from __future__ import annotations
+
+import colorsys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Vectors
+
+from napari_octseg.widgets._layers import KEY, bscan_on_screen
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Layer
+    from numpy.typing import NDArray
+
+    from napari_octseg.boundaries import Boundaries
+
+_STRIP_HEIGHT = 0.03  # of the depth of a B-scan
+_STRIP_GAP = 0.01
+
+
+def boundary_colours(n_boundaries: int) -> list[str]:
+    """Colours ``#rrggbb`` that are bright on grey; neighbours differ in hue."""
+    # Steps of the golden ratio keep neighbours far apart whatever their number.
+    hues = [(0.13 + i * 0.618) % 1 for i in range(n_boundaries)]
+    rgb = [colorsys.hls_to_rgb(hue, 0.65, 1.0) for hue in hues]
+    return [
+        "#" + "".join(f"{round(255 * part):02x}" for part in colour) for colour in rgb
+    ]
+
+
+class BoundaryOverlay:
+    """The boundaries of the B-scan on screen, as one layer that follows the slider.
+
+    One two-dimensional layer is redrawn for every B-scan: a layer per boundary, or one
+    that holds all B-scans, makes scrolling several times slower.
+    """
+
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        image_layer: Image,
+        boundaries: Boundaries,
+        *,
+        name: str,
+    ) -> None:
+        self._viewer = viewer
+        self._image_layer = image_layer
+        self._boundaries = boundaries
+        self._drawn: int | None = None
+        colours = boundary_colours(len(boundaries.names))
+        self._rgba = np.array(
+            [[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] + [1.0] for c in colours]
+        )
+        self.layer = Vectors(
+            np.zeros((0, 2, 2)),
+            ndim=2,
+            name=name,
+            units=image_layer.units[-2:],
+            axis_labels=image_layer.axis_labels[-2:],
+            vector_style="line",
+            metadata={KEY: {"overlay": True}},
+        )
+        _add_inactive(viewer, self.layer)
+        viewer.dims.events.current_step.connect(self._on_step)
+        image_layer.events.scale.connect(self.redraw)
+        self.redraw()
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer and stop following."""
+        self._viewer.dims.events.current_step.disconnect(self._on_step)
+        self._image_layer.events.scale.disconnect(self.redraw)
+        _remove(self._viewer, self.layer)
+
+    def redraw(self, event: Any = None) -> None:
+        """Draw the B-scan on screen anew: heights or spacing have changed."""
+        self._drawn = bscan_on_screen(self._viewer, self._image_layer)
+        image = self._image_layer
+        # Drawn in world units, where a line is equally thick in both directions.
+        lines, owner = polylines(
+            self._boundaries.heights[:, self._drawn],
+            scale=image.scale[-2:],
+            origin=image.translate[-2:],
+        )
+        self.layer.units = image.units[-2:]
+        self.layer.data = lines
+        if len(lines):
+            self.layer.edge_color = self._rgba[owner]
+        self.layer.edge_width = 2.0 * float(min(image.scale[-2:]))
+
+    def _on_step(self, event: Any = None) -> None:
+        if bscan_on_screen(self._viewer, self._image_layer) != self._drawn:
+            self.redraw()
+
+
+def polylines(
+    heights: NDArray[np.float32],
+    *,
+    scale: NDArray[np.float64],
+    origin: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Line pieces between neighbouring A-scans.
+
+    Parameters
+    ----------
+    heights
+        (n_boundaries, width) float32, px from the top; nothing is drawn at NaN.
+    scale, origin
+        (axial, lateral) scale and translation of the image layer.
+
+    Returns
+    -------
+    (n_pieces, 2, 2) start and direction in world units, and the boundary that each
+    piece belongs to.
+    """
+    columns = np.broadcast_to(np.arange(heights.shape[1]), heights.shape)
+    points = np.stack([heights, columns], axis=-1) * scale + origin
+    pieces = np.stack([points[:, :-1], np.diff(points, axis=1)], axis=2)
+    whole = np.isfinite(pieces).all(axis=(2, 3))
+    return pieces[whole], np.nonzero(whole)[0]
+
+
+class UncertaintyStrip:
+    """A strip above the B-scan, brighter where the model is less sure of a column."""
+
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        image_layer: Image,
+        uncertainty: NDArray[np.float32],
+        *,
+        name: str,
+    ) -> None:
+        self._viewer = viewer
+        self._image_layer = image_layer
+        self._uncertainty = uncertainty
+        self.layer = Image(
+            self._values(),
+            name=name,
+            colormap="inferno",
+            contrast_limits=(0.0, 1.0),
+            axis_labels=image_layer.axis_labels,
+            metadata={KEY: {"overlay": True}},
+        )
+        self._place()
+        _add_inactive(viewer, self.layer)
+        image_layer.events.scale.connect(self._place)
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        self._image_layer.events.scale.disconnect(self._place)
+        _remove(self._viewer, self.layer)
+
+    def redraw(self) -> None:
+        """Show the values anew: B-scans were added."""
+        self.layer.data = self._values()
+
+    def _values(self) -> NDArray[np.float32]:
+        values = np.nan_to_num(self._uncertainty)[:, None, :]
+        return values[0] if self._image_layer.ndim == 2 else values
+
+    def _place(self, event: Any = None) -> None:
+        image = self._image_layer
+        axial = float(image.scale[-2])
+        depth = image.data.shape[-2]
+        rows = max(depth * _STRIP_HEIGHT, 4.0)
+        gap = max(depth * _STRIP_GAP, 1.0)
+        scale, translate = np.array(image.scale), np.array(image.translate)
+        scale[-2] = rows * axial
+        # Positions are those of pixel centres.
+        translate[-2] -= (rows / 2 + gap + 0.5) * axial
+        self.layer.scale, self.layer.translate = scale, translate
+        self.layer.units = image.units
+
+
+def _add_inactive(viewer: napari.Viewer, layer: Layer) -> None:
+    """Add a layer, and leave the one that the person works on the active one."""
+    active = viewer.layers.selection.active
+    viewer.add_layer(layer)
+    viewer.layers.selection.active = active
+
+
+def _remove(viewer: napari.Viewer, layer: Layer) -> None:
+    if layer in list(viewer.layers):
+        viewer.layers.remove(layer)

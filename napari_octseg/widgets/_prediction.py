@@ -1,0 +1,134 @@
+"""A segmentation under way, and the labels layer that it fills."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Labels
+
+from napari_octseg.widgets._layers import (
+    bscan_on_screen,
+    facts_of,
+    make_labels_layer,
+    note,
+)
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image
+
+    from napari_octseg.engine.inference import Segmentation
+    from napari_octseg.engine.progress import Progress
+    from napari_octseg.volume import OCTVolume
+
+
+class Prediction:
+    """Writes the labels of one run into a layer, never over what a person has drawn.
+
+    The layer is made when the first labels come. A run of the same model on the same
+    scan fills the layer of the run before, unless that was edited by hand.
+    """
+
+    def __init__(
+        self, viewer: napari.Viewer, image_layer: Image, volume: OCTVolume
+    ) -> None:
+        self._viewer = viewer
+        self.image_layer = image_layer
+        self.volume = volume
+        self.labels_layer: Labels | None = None
+        self.segmentation: Segmentation | None = None
+        self.n_done = 0
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the scan, and the labels made so far, are still in the viewer."""
+        layers = list(self._viewer.layers)
+        return self.image_layer in layers and (
+            self.labels_layer is None or self.labels_layer in layers
+        )
+
+    def receive(self, progress: Progress) -> bool:
+        """Take over the B-scans that are new.
+
+        Returns
+        -------
+        Whether the B-scan on screen is among them.
+        """
+        result: Segmentation | None = progress.result
+        if result is None or not progress.updated:
+            return False
+        if self.labels_layer is None:
+            self._find_or_make_layer(result)
+        layer, target = self.labels_layer, self.segmentation
+        assert layer is not None and target is not None
+        if target is not result:
+            _copy_bscans(result, target, progress.updated)
+        self.n_done += len(progress.updated)
+        shown = bscan_on_screen(self._viewer, self.image_layer) in progress.updated
+        # A 3-D view shows all of them.
+        if shown or self._viewer.dims.ndisplay == 3:
+            layer.refresh(extent=False)
+        return shown
+
+    def finish(self) -> None:
+        """The run has ended, in whatever way: the labels may be edited."""
+        if self.labels_layer is not None:
+            self.labels_layer.editable = True
+            self.labels_layer.refresh()
+
+    def _find_or_make_layer(self, result: Segmentation) -> None:
+        layer = self._own_layer(result)
+        if layer is None:
+            layer = make_labels_layer(
+                result.labels,
+                self.volume,
+                result.label_set,
+                image_layer=self.image_layer,
+                name=f"{self.image_layer.name} – {result.model.title}",
+            )
+            note(layer, model=result.model.name, segmentation=result)
+            watch_edits(layer)
+            # The scan stays the active layer: it is what the person works on.
+            active = self._viewer.layers.selection.active
+            self._viewer.add_layer(layer)
+            self._viewer.layers.selection.active = active
+        # The thread goes on writing: nobody else may. This also empties napari's undo
+        # history, which would bring old labels back into the new ones.
+        layer.editable = False
+        self.labels_layer = layer
+        self.segmentation = facts_of(layer)["segmentation"]
+
+    def _own_layer(self, result: Segmentation) -> Labels | None:
+        """The layer of an earlier run of the same model, if nobody has edited it."""
+        for layer in reversed(list(self._viewer.layers)):
+            facts = facts_of(layer) if isinstance(layer, Labels) else {}
+            earlier = facts.get("segmentation")
+            if (
+                earlier is not None
+                and earlier.model == result.model
+                and facts.get("volume") is self.volume
+                and not facts.get("edited", False)
+            ):
+                return layer
+        return None
+
+
+def watch_edits(layer: Labels) -> None:
+    """Note in the layer's metadata when a person changes its labels."""
+
+    def mark(event: Any = None) -> None:
+        note(layer, edited=True)
+
+    layer.events.paint.connect(mark)
+    layer.events.data.connect(mark)
+
+
+def _copy_bscans(
+    source: Segmentation, target: Segmentation, bscans: tuple[int, ...]
+) -> None:
+    for index in bscans:
+        target.labels[index] = source.labels[index]
+        target.uncertainty[index] = source.uncertainty[index]
+        if target.boundaries is not None and source.boundaries is not None:
+            target.boundaries.heights[:, index] = source.boundaries.heights[:, index]
+    target.device, target.seconds = source.device, source.seconds

@@ -1,0 +1,18 @@
+"""Text that stands out in the dark and in the light theme."""
+
+from __future__ import annotations
+
+from html import escape
+
+_RED = "#e5484d"
+_AMBER = "#d9822b"
+
+
+def red(text: str) -> str:
+    """Rich text for what is wrong or unknown."""
+    return f'<b style="color:{_RED}">{escape(text)}</b>'
+
+
+def amber(text: str) -> str:
+    """Rich text for what should be checked."""
+    return f'<span style="color:{_AMBER}">{escape(text)}</span>'

@@ -1,0 +1,122 @@
+"""The Scan panel: open a scan, see what was opened, correct its spacing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QVBoxLayout
+
+from napari_octseg.errors import OctsegError
+from napari_octseg.widgets._choosers import ScanChooser
+from napari_octseg.widgets._layers import (
+    add_scan,
+    set_spacing,
+    show_scale_bar,
+    volume_of,
+)
+from napari_octseg.widgets._messages import show_error
+from napari_octseg.widgets._opener import Opener
+from napari_octseg.widgets._opening import oddities, usual_spacing
+from napari_octseg.widgets._overlay_switch import OverlaySwitch
+from napari_octseg.widgets._overlays import BoundaryOverlay
+from napari_octseg.widgets._panel import Panel
+from napari_octseg.widgets._scan_facts import ScanFacts
+from napari_octseg.widgets._spacing_form import SpacingForm
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image
+
+    from napari_octseg.volume import OCTVolume, Spacing
+
+
+class ScanWidget(Panel):
+    """Open a scan; see eye, device, size and spacing, and where each came from."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self.opener = Opener()
+        self.scan_chooser = ScanChooser(napari_viewer, self)
+        self.hint = QLabel(
+            "Open a file, drop one on the image area, or take sample data."
+        )
+        self.hint.setWordWrap(True)
+        self.facts = ScanFacts()
+        self.spacing_form = SpacingForm()
+        self.boundary_switch = OverlaySwitch(
+            "Show the device's boundaries", napari_viewer, self
+        )
+        self._arrange()
+        self.opener.opened.connect(self._on_opened)
+        self.scan_chooser.layer_changed.connect(self._on_scan)
+        self.spacing_form.edited.connect(self._on_spacing)
+        self._on_scan(self.scan_chooser.layer)
+
+    def _arrange(self) -> None:
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Scan", self.scan_chooser)
+        self.facts_box = QGroupBox("What was opened")
+        QVBoxLayout(self.facts_box).addWidget(self.facts)
+        self.spacing_box = QGroupBox("Spacing in µm")
+        QVBoxLayout(self.spacing_box).addWidget(self.spacing_form)
+        self.body.addWidget(self.opener)
+        self.body.addLayout(form)
+        self.body.addWidget(self.hint)
+        self.body.addWidget(self.facts_box)
+        self.body.addWidget(self.spacing_box)
+        self.body.addWidget(self.boundary_switch)
+        self.body.addStretch()
+
+    def close_down(self) -> None:
+        """The panel is leaving the window."""
+        self.opener.cancel()
+        super().close_down()
+
+    def _on_opened(self, volume: OCTVolume) -> None:
+        self._viewer.layers.selection.active = add_scan(self._viewer, volume)
+
+    def _on_scan(self, layer: Image | None) -> None:
+        volume = None
+        if layer is not None:
+            try:
+                volume = volume_of(layer)
+            except OctsegError as error:
+                show_error(self, error)
+        self.hint.setVisible(volume is None)
+        for part in (self.facts_box, self.spacing_box):
+            part.setVisible(volume is not None)
+        self._offer_boundaries(layer, volume)
+        if volume is None:
+            return
+        self.facts.show_volume(volume)
+        self.spacing_form.show_spacing(volume.spacing)
+        self._show_advice(volume)
+        show_scale_bar(self._viewer, volume)
+
+    def _on_spacing(self, spacing: Spacing) -> None:
+        layer = self.scan_chooser.layer
+        if layer is not None:
+            volume = set_spacing(self._viewer, layer, spacing)
+            self.facts.show_volume(volume)
+            self._show_advice(volume)
+
+    def _show_advice(self, volume: OCTVolume) -> None:
+        self.facts.show_warnings(oddities(volume))
+        self.spacing_form.suggest(usual_spacing(volume), volume.device or "")
+
+    def _offer_boundaries(self, layer: Image | None, volume: OCTVolume | None) -> None:
+        boundaries = None if volume is None else volume.boundaries
+        self.boundary_switch.setVisible(boundaries is not None)
+        if layer is None or boundaries is None:
+            self.boundary_switch.offer(None, None)
+            return
+        viewer = self._viewer
+        self.boundary_switch.setToolTip(", ".join(boundaries.names))
+        self.boundary_switch.offer(
+            boundaries,
+            lambda: BoundaryOverlay(
+                viewer, layer, boundaries, name="device boundaries"
+            ),
+        )
