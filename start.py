@@ -77,7 +77,7 @@ class Problem(Exception):
     """An expected failure: what is wrong and what helps."""
 
     def __init__(self, cause: str, cure: str) -> None:
-        super().__init__(f"{cause}.\n  What helps: {cure}.")
+        super().__init__(f"{cause}.\n  What helps: {cure}")
 
 
 class SourceProblem(Problem):
@@ -301,8 +301,10 @@ def virtual_screen() -> Iterator[dict[str, str]]:
                     f"The virtual screen (Xvfb) does not start ({said})",
                     "run: sudo apt-get install --reinstall --yes xvfb",
                 )
-            screen = {"DISPLAY": f":{number}", "QT_QPA_PLATFORM": "xcb"}
-            yield {**os.environ, **screen, "WAYLAND_DISPLAY": ""}
+            # With these two left from the desktop, OpenGL would look for Wayland.
+            wayland = ("WAYLAND_DISPLAY", "XDG_SESSION_TYPE")
+            rest = {k: v for k, v in os.environ.items() if k not in wayland}
+            yield {**rest, "DISPLAY": f":{number}", "QT_QPA_PLATFORM": "xcb"}
         finally:
             server.terminate()
             server.wait()

@@ -364,7 +364,8 @@ def test_without_rights_the_exact_command_is_named(
     monkeypatch.setattr(start.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     calls = replace(monkeypatch, "call", lambda *_: (False, "a password is required"))
-    command = "sudo apt-get update && sudo apt-get install --yes libgl1 xvfb"
+    # Nothing may follow it: it will be copied into a terminal as it stands.
+    command = "sudo apt-get update && sudo apt-get install --yes libgl1 xvfb$"
     with pytest.raises(start.Problem, match=command):
         start.install_packages("libgl1 xvfb")
     assert calls.lines == ["sudo -n true"]
@@ -413,8 +414,11 @@ def test_a_failing_apt_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_virtual_screen_opens_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     if start.shutil.which("Xvfb") is None:
         pytest.skip("Xvfb is not installed")
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    # A Wayland desktop must not shine through: OpenGL would look for it.
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
     with start.virtual_screen() as environment:
+        assert "WAYLAND_DISPLAY" not in environment
+        monkeypatch.delenv("WAYLAND_DISPLAY")
         monkeypatch.setenv("DISPLAY", environment["DISPLAY"])
         assert start.has_display()
     assert not start.has_display()
