@@ -29,7 +29,8 @@ ORDER = (
     {"engine"},
     {"editing", "groundtruth", "measure"},
     {"cohort"},
-    {"widgets", "cli"},
+    {"widgets"},
+    {"cli"},
 )
 TORCH_ROOMS = ("networks", "engine", "bundles/registry.py")
 
@@ -174,9 +175,7 @@ def test_no_line_outside_widgets_imports_a_window_library(library: str) -> None:
         for one in package_imports()
         if one.module.split(".")[0] == library and room_of(one.file) != "widgets"
     ]
-    # The command line opens the window by asking napari for it; nothing else does.
-    allowed = ("napari_octseg/cli",) if library == "napari" else ()
-    assert not [place for place in wrong if not place.startswith(allowed or ("-",))]
+    assert not wrong
 
 
 def test_torch_is_imported_where_networks_run_and_nowhere_else() -> None:
