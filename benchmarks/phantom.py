@@ -1,6 +1,6 @@
 """Seconds to make phantoms: whole volumes of each look, and what training draws.
 
-Run as ``python benchmarks/phantom.py`` from the repository.
+Run as ``python -m benchmarks.phantom`` from the repository.
 """
 
 from __future__ import annotations
@@ -10,16 +10,11 @@ import time
 
 from napari_octseg.phantom import FINDINGS, PhantomSettings, make_phantom
 
+ONE, THREE = (1, 496, 512), (3, 496, 512)
 CASES = (
-    ("one B-scan, healthy", PhantomSettings(shape=(1, 496, 512))),
-    (
-        "one B-scan, IRF + SRF",
-        PhantomSettings(shape=(1, 496, 512), findings=FINDINGS[:2]),
-    ),
-    (
-        "three B-scans, all findings",
-        PhantomSettings(shape=(3, 496, 512), findings=FINDINGS),
-    ),
+    ("one B-scan, healthy", PhantomSettings(shape=ONE)),
+    ("one B-scan, IRF + SRF", PhantomSettings(shape=ONE, findings=("IRF", "SRF"))),
+    ("three B-scans, all findings", PhantomSettings(shape=THREE, findings=FINDINGS)),
     ("Spectralis volume, healthy", PhantomSettings()),
     ("Spectralis volume, all findings", PhantomSettings(findings=FINDINGS)),
     ("Topcon volume", PhantomSettings("topcon")),

@@ -99,8 +99,11 @@ def test_names_are_those_of_the_boundaries_module():
 
 @pytest.mark.parametrize(
     ("look", "n_bscans", "axial_um", "lateral_um"),
-    [("spectralis", 49, 3.87, 11.6), ("cirrus", 128, 1.955, 11.74)]
-    + [("topcon", 128, 3.5, 11.72)],
+    [
+        ("spectralis", 49, 3.87, 11.6),
+        ("cirrus", 128, 1.955, 11.74),
+        ("topcon", 128, 3.5, 11.72),
+    ],
 )
 def test_looks_have_the_spacing_of_their_device(look, n_bscans, axial_um, lateral_um):
     from napari_octseg.phantom.devices import DEVICES
