@@ -58,7 +58,7 @@ for _x in ["cursor0", "xkb1", *XCB.split()]:
 # What pip prints when it fails: cause -> cure. SOURCES: elsewhere it may go well.
 FAILURES = {
     "No space left on device|Disk quota exceeded": "The disk is full"
-    " -> make room (3 GB; with an NVIDIA GPU 10 GB) and start again",
+    " -> make room (4 GB; with an NVIDIA GPU 10 GB) and start again",
     "Permission denied|Access is denied": f"Nothing can be written in {ROOT}"
     " -> copy the folder to a place of your own and start there",
 }
