@@ -29,6 +29,8 @@ class AugmentSettings:
         Largest deviation of the multiplicative and additive noise; largest blur, px.
     roll_off
         Largest loss of signal from top to bottom, natural log.
+    uneven
+        Largest smooth change of brightness along the B-scan, as a share.
     shadows
         Chance of dark columns, as vessels cast them.
     wedges
@@ -47,6 +49,7 @@ class AugmentSettings:
     noise: float = 0.08
     blur: float = 1.2
     roll_off: float = 0.8
+    uneven: float = 0.3
     shadows: float = 0.3
     wedges: float = 0.1
 
@@ -154,8 +157,7 @@ class Augmenter:
         if self._chance(s.shadows):
             image = image * self._shadow(columns)
         if self._chance(0.3):
-            gain = 1 + self._smooth(columns, 0.3)
-            image = image * gain
+            image = image * (1 + self._smooth(columns, s.uneven))
         image = image.clamp_min(0) ** float(
             torch.exp(torch.tensor(self._uniform(s.gamma)))
         )

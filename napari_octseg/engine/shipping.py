@@ -28,12 +28,11 @@ if TYPE_CHECKING:
 
 def iter_ship(
     recipe: Recipe,
-    weights: Path,
+    best: Path,
     folder: Path,
     *,
     data: Path,
     hardware: str,
-    n_steps: int,
 ) -> Generator[Progress, None, Bundle]:
     """Write a bundle whose card holds the figures of the held-out B-scans.
 
@@ -41,16 +40,14 @@ def iter_ship(
     ----------
     recipe
         Recipe of the run; it is stored beside the card.
-    weights
-        State dict file of the run (``best.pt``).
+    best
+        ``best.pt`` of the run.
     folder
         The new bundle; it must not exist.
     data
         Root of the data folders, to measure on.
     hardware
         What it was trained and measured on, for the card.
-    n_steps
-        Updates that were done.
 
     Raises
     ------
@@ -58,8 +55,9 @@ def iter_ship(
         If the folder exists.
     """
     network = build(recipe.architecture.name, recipe.architecture.arguments)
-    network.load_state_dict(torch.load(weights, weights_only=True))
-    card = _card(recipe, data, hardware=hardware, n_steps=n_steps)
+    saved = torch.load(best, weights_only=True)
+    network.load_state_dict(saved["weights"])
+    card = _card(recipe, data, hardware=hardware, n_steps=saved["step"])
     text = recipe.model_dump_json(indent=1)
     extras = {"recipe.json": text + "\n"}
     # The figures are those of the stored (float16) weights: written, measured, then

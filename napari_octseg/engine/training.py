@@ -129,7 +129,8 @@ def iter_train(
     Returns
     -------
     Path
-        The best weights (``best.pt`` in the run folder, a state dict).
+        ``best.pt`` in the run folder: the best ``weights`` (a state dict) and their
+        ``step``.
     """
     settings.run.mkdir(parents=True, exist_ok=True)
     device = choose_device(settings.device).device
@@ -152,7 +153,10 @@ def iter_train(
             message += f", validation Dice {score:.3f}"
             if score >= state.best or not data.validation:
                 state.best = score
-                _write(settings.run / "best.pt", state.average.state_dict())
+                _write(
+                    settings.run / "best.pt",
+                    {"weights": state.average.state_dict(), "step": state.step},
+                )
             _write(settings.run / "last.pt", state.as_dict())
             _log(settings.run / "log.csv", {"step": state.step, **values})
         yield Progress(state.step, recipe.n_steps, message, values=values)
