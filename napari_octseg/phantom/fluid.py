@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def add_irf(eye: Eye, rng: np.random.Generator) -> None:
     """Intraretinal fluid: dark cysts in INL and ONL of a thickened retina."""
     centre = eye.near_fovea() if rng.random() < 0.5 else eye.place(rng)
-    reach = rng.uniform(500, 1300), rng.uniform(450, 1000)
+    reach = rng.uniform(700, 1500), rng.uniform(600, 1200)
     swelling = dome(outline(eye, rng, centre, reach), 1.3)
     # The nuclear layers take up the fluid, so it is they that thicken.
     severity = rng.uniform(0.2, 1.0)

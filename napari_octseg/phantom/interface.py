@@ -31,7 +31,7 @@ def add_vmt(eye: Eye, rng: np.random.Generator) -> None:
     length = rng.uniform(900, 3000)
     rise = steepest * length * (1 - np.exp(-away / length))
     ring = r <= max(attached, float(r.min()))
-    hyaloid = eye["ILM"][ring].mean() - rise + away / 900 * 9 * waves(rng, x, y, 900)
+    hyaloid = eye["ILM"][ring].mean() - rise + away / 900 * 6 * waves(rng, x, y, 2000)
     hyaloid = np.where(away > 0, np.minimum(hyaloid, eye["ILM"] - 1), eye["ILM"])
     above = (hyaloid - eye["ILM"]).astype(np.float32)
     thick = np.float32(rng.uniform(8, 13))

@@ -162,7 +162,9 @@ def _draw_body(
     findings[box][label] = FINDING_SET.index(body.finding)
     if body.grey is not None:
         share = coverage(top, bottom, first, last)
-        texture = correlated_noise(rng, share.shape, (2.0, 3.5))
+        texture = correlated_noise(rng, share.shape, (9 / float(axial), 3.5)).clip(
+            -1.3, 1.8
+        )
         grey = np.maximum(body.grey * (1 + body.texture * texture), 0)
         share = gaussian_filter1d(share, 0.6, axis=1, mode="nearest")
         light[box] += share * (grey - light[box])

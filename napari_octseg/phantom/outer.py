@@ -60,7 +60,7 @@ def add_cnvm(eye: Eye, rng: np.random.Generator) -> None:
     radii = rng.uniform(450, 1300), rng.uniform(400, 1100)
     distance = outline(eye, rng, eye.place(rng), radii, 0.25)
     x, y = eye.grid.nasal_um, eye.grid.y_um
-    lumps = 1 + 0.16 * waves(rng, x, y, 260) + 0.08 * waves(rng, x, y, 90)
+    lumps = 1 + 0.16 * waves(rng, x, y, 260) + 0.05 * waves(rng, x, y, 110)
     lift = rng.uniform(80, 230) * dome(distance, 0.8) * np.maximum(lumps, 0.3)
     lift_rpe(
         eye, lift.astype(np.float32), rng.uniform(0.5, 0.85), blur_um=0.45 * radii[0]

@@ -8,7 +8,7 @@ from napari_octseg.phantom.make import make_phantom
 from napari_octseg.phantom.settings import PhantomSettings
 
 SAMPLE = PhantomSettings(
-    look="spectralis", shape=(25, 496, 512), findings=("IRF", "SRF", "HF"), seed=7
+    look="spectralis", shape=(25, 496, 512), findings=("IRF", "SRF", "HF"), seed=11
 )
 
 
