@@ -48,10 +48,18 @@ def test_image_and_codes_move_together() -> None:
     image, codes = layered()
     for seed in range(10):
         changed, moved = Augmenter(warp_only, seed)(image, codes, (64, 48))
-        inside = moved != IGNORE
-        expected = moved.float() / 4 + 0.1
-        wrong = ((changed - expected).abs() > 0.13) & inside
-        assert wrong.float().mean() < 0.02
+        # Edges blend; away from them every grey value belongs to its code.
+        middle = moved[1:-1, 1:-1]
+        neighbours = (
+            moved[:-2, 1:-1],
+            moved[2:, 1:-1],
+            moved[1:-1, 2:],
+            moved[1:-1, :-2],
+        )
+        plain = torch.stack([n == middle for n in neighbours]).all(0)
+        plain &= middle != IGNORE
+        expected = middle.float() / 4 + 0.1
+        assert ((changed[1:-1, 1:-1] - expected).abs()[plain] < 0.02).all()
 
 
 def test_what_comes_from_outside_is_not_graded() -> None:
