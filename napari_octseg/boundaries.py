@@ -64,7 +64,8 @@ class Boundaries:
             raise LabelError(
                 f"No boundary is called {name!r}", allowed=", ".join(self.names)
             )
-        return self.heights[self.names.index(name)]
+        heights: NDArray[np.float32] = self.heights[self.names.index(name)]
+        return heights
 
 
 def boundary_names(layers: Sequence[str]) -> tuple[str, ...]:
@@ -119,20 +120,20 @@ def boundaries_to_labels(
             allowed="one class fewer than boundaries, at least one",
         )
     ordered = enforce_order(heights)
-    # Rows are filled from the top: below boundary k lies layer k, or, when the next
-    # boundary is absent, something that nobody knows.
     absent = np.isnan(ordered)
-    first_row = np.where(absent, 0, np.clip(np.ceil(ordered), 0, depth)).astype(int)
-    fill = np.array([*chosen, 0], np.uint8)
-    rows = np.arange(depth)[None, :, None]
-    top_known = ~absent[0]
-    labels = np.where(top_known, np.uint8(0), np.uint8(IGNORE))[:, None, :]
-    labels = np.repeat(labels, depth, axis=1)
-    for k in range(n_layers + 1):
-        known_below = ~absent[k + 1] if k < n_layers else np.ones_like(absent[k])
-        value = np.where(known_below, fill[k], np.uint8(IGNORE))[:, None, :]
-        below = (rows >= first_row[k][:, None, :]) & ~absent[k][:, None, :]
-        labels = np.where(below, value, labels)
+    first_row = np.clip(np.ceil(np.where(absent, depth, ordered)), 0, depth)
+    # An absent boundary is crossed together with the next one that is there.
+    first_row = np.minimum.accumulate(first_row[::-1])[::-1].astype(np.int32)
+    rows = np.arange(depth, dtype=np.int32)[None, :, None]
+    n_crossed = np.zeros((heights.shape[1], depth, heights.shape[2]), np.uint8)
+    for first in first_row:
+        n_crossed += rows >= first[:, None, :]
+    classes_below = np.array([0, *chosen, 0], np.uint8)
+    labels = classes_below[n_crossed]
+    if absent.any():
+        # Between boundaries k - 1 and k lies what nobody knows if k is absent.
+        for k, unknown in enumerate(absent):
+            labels[(n_crossed == k) & unknown[:, None, :]] = IGNORE
     return labels
 
 
@@ -162,8 +163,7 @@ def labels_to_boundaries(
     n_layers = len(classes)
     hidden_rank = n_layers + 1
     rank_of = np.full(256, hidden_rank, np.uint8)
-    for rank, index in enumerate(classes):
-        rank_of[index] = rank
+    rank_of[list(classes)] = range(n_layers)
     rank_of[0] = n_layers
     rank = rank_of[labels]
     is_layer = rank < n_layers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import nn
+
+logger = logging.getLogger(__name__)
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _USER_MODELS_VARIABLE = "NAPARI_OCTSEG_MODELS"
@@ -69,7 +72,13 @@ def list_bundles() -> list[Bundle]:
     A user's bundle named like a shipped one is listed as broken: names are unique.
     """
     found: list[Bundle] = []
-    for root, shipped in ((models_dir(), True), (user_models_dir(), False)):
+    roots = [(user_models_dir(), False)]
+    try:
+        roots.insert(0, (models_dir(), True))
+    except ModelError as error:
+        # A damaged installation does not take the user's own models along.
+        logger.info("%s", error)
+    for root, shipped in roots:
         if not root.is_dir():
             continue
         taken = {bundle.name for bundle in found}

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 
 from napari_octseg.boundaries import Boundaries, boundary_names
 from napari_octseg.bundles.registry import find_bundle, load_network
-from napari_octseg.engine.device import choose_device
-from napari_octseg.engine.postprocess import BscanResult, finish
+from napari_octseg.engine.device import (
+    choose_device,
+    free_bytes,
+    release_cached,
+    watch_memory,
+)
+from napari_octseg.engine.memory import freed_memory_kept
+from napari_octseg.engine.postprocess import BscanResult, blank_columns, finish
+from napari_octseg.engine.precision import make_runner
 from napari_octseg.engine.preprocess import prepare_bscan, resize
 from napari_octseg.engine.progress import Progress
-from napari_octseg.engine.runner import Precision, Runner
+from napari_octseg.engine.runner import Precision, Runner, run_within_memory
 from napari_octseg.errors import ModelError, VolumeError
 from napari_octseg.labels import IGNORE
 
@@ -26,8 +33,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_octseg.bundles.card import ModelCard
+    from napari_octseg.bundles.registry import Bundle
     from napari_octseg.labels import LabelSet
     from napari_octseg.volume import OCTVolume
+
+# More B-scans at once are no faster: a GPU is busy with these, and a processor keeps
+# one in its cache. Fewer also show sooner and cancel sooner.
+_MOST_AT_ONCE = {"cuda": 32, "mps": 4, "cpu": 1}
+_SHARE_OF_FREE_MEMORY = 0.5
 
 
 @dataclass(eq=False)
@@ -66,12 +79,20 @@ class Segmentation:
         Returns
         -------
         (n_classes, depth, width) float32, summing to 1 over the classes.
+
+        Raises
+        ------
+        VolumeError
+            If `index` is not a B-scan of the volume.
         """
         if self._runner is None:
             raise ModelError("This segmentation holds no network any more")
+        outward(self.volume.n_bscans, [index], index)
         batch = prepare_bscan(self.volume, index, self.model.input)[None]
-        probabilities = _crop(self._runner(batch), self.volume, self.model)
         native = (self.volume.depth, self.volume.width)
+        probabilities = without_padding(
+            run_within_memory(self._runner, batch)[0], native, self.model
+        )
         values: NDArray[np.float32] = resize(probabilities, native)[0].cpu().numpy()
         return values
 
@@ -102,7 +123,7 @@ def iter_segment(
     Parameters
     ----------
     volume
-        The scan.
+        The scan; only the B-scans of one batch are in memory at a time.
     model
         Name of a bundle.
     device
@@ -112,9 +133,11 @@ def iter_segment(
     first
         The B-scan to begin with (the one on screen); the others follow outward.
     precision
-        ``auto`` takes bf16 or fp16 where the device computes them faster.
+        ``auto`` takes bf16 or fp16 where the device computes them faster and the
+        labels agree with fp32.
     batch_size
-        B-scans at once; from the free memory by default.
+        B-scans at once; from the free memory by default, and fewer where that is not
+        enough.
 
     Yields
     ------
@@ -132,36 +155,59 @@ def iter_segment(
         If the model is unknown, broken, or one for en-face images.
     VolumeError
         If `bscans` or `first` are not B-scans of the volume.
+    DeviceError
+        If the device is unknown or has too little memory for one B-scan.
     """
     started = time.perf_counter()
     order = outward(volume.n_bscans, bscans, first)
-    bundle = find_bundle(model)
-    card = bundle.card
-    if card is None or card.input.plane != "bscan":
-        raise ModelError(
-            f"The model {model!r} is for en-face images",
-            todo="use segment_enface, or choose a model for B-scans",
-        )
+    bundle, card = find_model(model, "bscan")
     choice = choose_device(device)
     yield Progress(0, len(order), f"loading {card.title}, {choice.message}")
-    runner = Runner(load_network(bundle), choice.device, torch.float32)
-    result = _empty(volume, card, str(choice.device), runner)
-    size = batch_size or 1
-    for start in range(0, len(order), size):
-        chosen = order[start : start + size]
-        batch = torch.stack([prepare_bscan(volume, i, card.input) for i in chosen])
-        probabilities = _crop(runner(batch), volume, card)
-        native = (volume.depth, volume.width)
-        for index, one in zip(chosen, finish(probabilities, native, card), strict=True):
-            _store(result, index, one)
-        result.seconds = time.perf_counter() - started
-        yield Progress(
-            start + len(chosen),
-            len(order),
-            f"B-scan {start + len(chosen)} of {len(order)}",
-            updated=tuple(chosen),
-            result=result,
-        )
+    result = _empty(volume, card, str(choice.device))
+    if not order:
+        return result
+    native = (volume.depth, volume.width)
+    try:
+        with freed_memory_kept():
+            batch = _batch(volume, order[:1], card)
+            runner = make_runner(
+                load_network(bundle),
+                card,
+                choice.device,
+                precision,
+                batch=batch,
+                labels_of=lambda p: _finished(p, batch, native, card)[0].labels,
+            )
+            result._runner = runner
+            done, size = 0, 1  # the one on screen comes first, alone
+            with_one = watch_memory(choice.device)
+            while done < len(order):
+                chosen = order[done : done + size]
+                if done:
+                    batch = _batch(volume, chosen, card)
+                parts = run_within_memory(runner, batch)
+                inputs = torch.split(batch, len(parts[0]))
+                finished = [
+                    one
+                    for part, some in zip(parts, inputs, strict=True)
+                    for one in _finished(part, some, native, card)
+                ]
+                for index, one in zip(chosen, finished, strict=True):
+                    _store(result, index, one)
+                if not done:
+                    size = batch_size or _affordable(choice.device, with_one())
+                size = min(size, len(parts[0])) if len(parts) > 1 else size
+                done += len(chosen)
+                result.seconds = time.perf_counter() - started
+                yield Progress(
+                    done,
+                    len(order),
+                    f"B-scan {done} of {len(order)}",
+                    updated=tuple(chosen),
+                    result=result,
+                )
+    finally:
+        release_cached(choice.device)
     return result
 
 
@@ -183,9 +229,49 @@ def outward(n_bscans: int, bscans: Sequence[int] | None, first: int) -> list[int
     return sorted(set(chosen), key=lambda i: (abs(i - first), i))
 
 
-def _empty(
-    volume: OCTVolume, card: ModelCard, device: str, runner: Runner
-) -> Segmentation:
+def find_model(
+    name: str, plane: Literal["bscan", "enface"]
+) -> tuple[Bundle, ModelCard]:
+    """The bundle called `name` and its card.
+
+    Raises
+    ------
+    ModelError
+        If it is unknown or broken, or takes images of the other plane.
+    """
+    bundle = find_bundle(name)
+    card = bundle.card
+    if card is None or card.input.plane != plane:
+        seen, other = (
+            ("en-face images", "segment_enface")
+            if plane == "bscan"
+            else ("B-scans", "segment")
+        )
+        raise ModelError(
+            f"The model {name!r} is for {seen}",
+            todo=f"use {other}, or choose another model",
+        )
+    return bundle, card
+
+
+def without_padding(images: Tensor, native: tuple[int, int], card: ModelCard) -> Tensor:
+    """Images or probabilities without the rows and columns that padding added."""
+    rows, columns = card.input.size or native
+    return images[..., :rows, :columns]
+
+
+def _batch(volume: OCTVolume, chosen: Sequence[int], card: ModelCard) -> Tensor:
+    return torch.stack([prepare_bscan(volume, i, card.input) for i in chosen])
+
+
+def _finished(
+    probabilities: Tensor, images: Tensor, native: tuple[int, int], card: ModelCard
+) -> list[BscanResult]:
+    blank = blank_columns(without_padding(images, native, card))
+    return finish(without_padding(probabilities, native, card), native, card, blank)
+
+
+def _empty(volume: OCTVolume, card: ModelCard, device: str) -> Segmentation:
     n_bscans, _, width = volume.shape
     boundaries = None
     if card.layers:
@@ -194,9 +280,7 @@ def _empty(
         boundaries = Boundaries(names, heights)
     labels = np.full(volume.shape, IGNORE, np.uint8)
     unsure = np.full((n_bscans, width), np.nan, np.float32)
-    return Segmentation(
-        volume, card, device, labels, boundaries, unsure, _runner=runner
-    )
+    return Segmentation(volume, card, device, labels, boundaries, unsure)
 
 
 def _store(result: Segmentation, index: int, one: BscanResult) -> None:
@@ -206,7 +290,8 @@ def _store(result: Segmentation, index: int, one: BscanResult) -> None:
         result.boundaries.heights[:, index] = one.heights
 
 
-def _crop(probabilities: Tensor, volume: OCTVolume, card: ModelCard) -> Tensor:
-    """Probabilities without the rows and columns that padding added."""
-    rows, columns = card.input.size or (volume.depth, volume.width)
-    return probabilities[..., :rows, :columns]
+def _affordable(device: torch.device, bytes_each: int) -> int:
+    """B-scans at once that fit into the free memory."""
+    room = int(_SHARE_OF_FREE_MEMORY * free_bytes(device))
+    fitting = room // bytes_each if bytes_each > 0 else _MOST_AT_ONCE[device.type]
+    return max(1, min(_MOST_AT_ONCE[device.type], fitting))

@@ -79,17 +79,60 @@ def soft_boundaries(
     (N, len(layers) + 1, W), rows of the network's grid, ordered, NaN where a column
     has no layers.
     """
-    n, _, rows, _ = probabilities.shape
-    position = torch.arange(rows, device=probabilities.device)[None, :, None]
-    stack = probabilities[:, list(layers)]  # (N, n_layers, H, W)
-    tissue = stack.sum(1)
-    mass = tissue.sum(1)  # (N, W)
-    centre = (tissue * position).sum(1) / mass.clamp_min(1e-6)
-    not_layer = (1 - tissue) * (position < centre[:, None])
-    above = not_layer.sum(1)[:, None]  # (N, 1, W)
-    below_top = stack.sum(2).cumsum(1)  # (N, n_layers, W)
-    heights = torch.cat([above, above + below_top], dim=1) - 0.5
+    _, n_classes, rows, _ = probabilities.shape
+    chosen = list(layers)
+    position = torch.arange(rows, device=probabilities.device, dtype=torch.float32)
+    # Sums over the rows, plain and weighted by position, in one pass: (N, n_classes,
+    # 2, W).
+    moments = torch.stack([torch.ones_like(position), position]) @ probabilities
+    thickness, weighted = moments[:, chosen].unbind(2)  # (N, n_layers, W)
+    mass = thickness.sum(1)  # (N, W)
+    centre = weighted.sum(1) / mass.clamp_min(1e-6)
+    others = [probabilities[:, k] for k in range(n_classes) if k not in chosen]
+    not_layer = sum(others[1:], start=others[0])  # (N, H, W); mostly one class
+    is_above = position[:, None] < centre[:, None]  # (N, H, W)
+    above = (not_layer * is_above).sum(1)[:, None]  # (N, 1, W)
+    heights = torch.cat([above, above + thickness.cumsum(1)], dim=1) - 0.5
     return torch.where((mass < least_px)[:, None], torch.nan, heights)
+
+
+def most_likely(probabilities: Tensor) -> Tensor:
+    """Class of the highest probability, the first of equal ones.
+
+    Like ``argmax(1)``, which takes ten times as long on a CPU.
+
+    Parameters
+    ----------
+    probabilities
+        (N, n_classes, H, W).
+
+    Returns
+    -------
+    (N, H, W) uint8.
+    """
+    highest = probabilities.amax(1)
+    labels = torch.zeros_like(highest, dtype=torch.uint8)
+    for k in reversed(range(probabilities.shape[1])):
+        labels.masked_fill_(probabilities[:, k] == highest, k)
+    return labels
+
+
+def blank_columns(images: Tensor) -> Tensor:
+    """Columns that hold no A-scan: one value from top to bottom.
+
+    Scanners fill the wedges beside a registered B-scan with white or black.
+
+    Parameters
+    ----------
+    images
+        (N, C, H, W); the middle channel is the B-scan itself.
+
+    Returns
+    -------
+    (N, W) bool.
+    """
+    own = images[:, images.shape[1] // 2]
+    return (own == own[:, :1]).all(1)
 
 
 def keep_large(
@@ -122,7 +165,10 @@ LABEL_STEPS: dict[str, Callable[..., NDArray[np.uint8]]] = {"keep_large": keep_l
 
 
 def finish(
-    probabilities: Tensor, native: tuple[int, int], card: ModelCard
+    probabilities: Tensor,
+    native: tuple[int, int],
+    card: ModelCard,
+    blank: Tensor | None = None,
 ) -> list[BscanResult]:
     """Labels, boundaries and uncertainty of a batch, at the native size.
 
@@ -135,6 +181,8 @@ def finish(
     card
         Its layers become boundaries first and pixels from those, so that order is
         anatomical and edges are sub-pixel; other classes are the most likely ones.
+    blank
+        (N, W) bool: columns without an A-scan, they stay background.
 
     Raises
     ------
@@ -145,32 +193,48 @@ def finish(
     scale = depth / probabilities.shape[-2]
     unsure = column_uncertainty(probabilities)[:, None, None]  # (N, 1, 1, W)
     uncertainty = resize(unsure, (1, width))[:, 0, 0].float().cpu().numpy()
+    nothing = np.zeros((len(probabilities), width), bool)
+    if blank is not None:
+        nearest = (np.arange(width) + 0.5) * blank.shape[-1] / width
+        nothing = blank.cpu().numpy()[:, nearest.astype(int)]
     heights: NDArray[np.float32] | None = None
     if card.layers:
         soft = soft_boundaries(probabilities, card.layer_indices)[:, :, None]
-        wide = _resize_heights(soft, width)
+        wide = resize(soft, (1, width))[:, :, 0]  # beside an absent column: absent
         # Row centres: network row r covers native rows (r + 0.5) * scale - 0.5.
         heights = enforce_order(
             ((wide + 0.5) * scale - 0.5).float().cpu().numpy().swapaxes(0, 1)
         )
+        heights[:, nothing] = np.nan
+        nothing |= np.isnan(heights[0])
         labels = boundaries_to_labels(heights, depth, card.layer_indices)
     else:
-        labels = resize(probabilities, native).argmax(1).to(torch.uint8).cpu().numpy()
+        labels = most_likely(resize(probabilities, native)).cpu().numpy()
+    labels = (
+        np.where(nothing[:, None], np.uint8(0), labels) if nothing.any() else labels
+    )
+    uncertainty = np.where(nothing, np.float32(0), uncertainty)
     results = []
     for n, image in enumerate(labels):
-        for step in card.postprocess:
-            if step.name not in LABEL_STEPS:
-                raise ModelError(
-                    f"The post-processing step {step.name!r} is unknown",
-                    allowed=", ".join(sorted(LABEL_STEPS)),
-                    todo="update napari-octseg, or correct the card",
-                )
-            image = LABEL_STEPS[step.name](image, **step.arguments)
         own = None if heights is None else heights[:, n]
-        results.append(BscanResult(image, own, uncertainty[n]))
+        results.append(BscanResult(apply_steps(image, card), own, uncertainty[n]))
     return results
 
 
-def _resize_heights(heights: Tensor, width: int) -> Tensor:
-    """(N, n, 1, W) to (N, n, width); columns that touch an absent one are absent."""
-    return resize(heights, (1, width))[:, :, 0]
+def apply_steps(labels: NDArray[np.uint8], card: ModelCard) -> NDArray[np.uint8]:
+    """Labels (depth, width) after the post-processing steps of the card.
+
+    Raises
+    ------
+    ModelError
+        If the card names a step that does not exist.
+    """
+    for step in card.postprocess:
+        if step.name not in LABEL_STEPS:
+            raise ModelError(
+                f"The post-processing step {step.name!r} is unknown",
+                allowed=", ".join(sorted(LABEL_STEPS)),
+                todo="update napari-octseg, or correct the card",
+            )
+        labels = LABEL_STEPS[step.name](labels, **step.arguments)
+    return labels

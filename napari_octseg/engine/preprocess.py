@@ -52,7 +52,7 @@ def column_l2(image: Tensor) -> Tensor:
         (…, H, W) float32 in 0…1.
     """
     norm = image.square().sum(-2, keepdim=True).sqrt()
-    return image / (norm + 1e-6) * image.shape[-2] ** 0.5
+    return image / (norm + 1e-6) * float(image.shape[-2] ** 0.5)
 
 
 INTENSITY: dict[str, Callable[[Tensor], Tensor]] = {
@@ -95,6 +95,11 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
 def network_size(native: tuple[int, int], spec: Input) -> tuple[int, int]:
     """Rows and columns of the network's input for an image of `native` size."""
     rows, columns = spec.size or native
+    if spec.tiling is not None:
+        rows, columns = (
+            max(rows, spec.tiling.size[0]),
+            max(columns, spec.tiling.size[1]),
+        )
     step = spec.divisor
     return -(-rows // step) * step, -(-columns // step) * step
 
@@ -110,7 +115,8 @@ def prepare_bscan(volume: OCTVolume, index: int, spec: Input) -> Tensor:
         B-scan.
     spec
         The card's input section. Where `size` is None the image keeps its size and is
-        padded below and right, with its own edge, to a multiple of the divisor.
+        padded below and right, with its own edge, to a multiple of the divisor and to
+        one tile at least.
 
     Returns
     -------

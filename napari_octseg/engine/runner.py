@@ -2,27 +2,127 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import copy
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 
+from napari_octseg.engine.device import is_out_of_memory, release_cached
+from napari_octseg.engine.optimise import optimise
+from napari_octseg.engine.tiling import predict_tiled
+from napari_octseg.errors import DeviceError
+
+if TYPE_CHECKING:
+    from napari_octseg.bundles.card import Tiling
+
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+DTYPES: dict[str, torch.dtype] = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
 
 
 class Runner:
-    """A network ready on its device: channels-last, in its working precision."""
+    """A network ready on its device: rewritten, channels-last, in its precision.
+
+    Parameters
+    ----------
+    network
+        Float32, in evaluation mode, on the CPU; it is not changed.
+    device, dtype
+        Where and in which precision it computes.
+    tiling
+        Windows instead of whole images.
+    """
 
     def __init__(
-        self, network: nn.Module, device: torch.device, dtype: torch.dtype
+        self,
+        network: nn.Module,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+        *,
+        tiling: Tiling | None = None,
     ) -> None:
         self.device = device
         self.dtype = dtype
-        self.network = network.to(device, dtype).to(memory_format=torch.channels_last)
+        self.tiling = tiling
+        own = copy.deepcopy(optimise(network, device)).to(device, dtype)
+        self.network = own.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    # A decorator, not a block in a generator: the mode must not outlive the call.
     @torch.inference_mode()
     def __call__(self, batch: Tensor) -> Tensor:
-        """Probabilities (N, n_classes, H, W) float32 of images (N, C, H, W)."""
-        x = batch.to(self.device, self.dtype, memory_format=torch.channels_last)
-        logits: Tensor = self.network(x)
-        return logits.float().softmax(1)
+        """Class probabilities of images.
+
+        Parameters
+        ----------
+        batch
+            (N, C, H, W) float32, as `prepare_image` makes them.
+
+        Returns
+        -------
+        (N, n_classes, H, W) float32 on the runner's device. A network with one logit
+        tells foreground from background: two classes.
+
+        Raises
+        ------
+        torch.OutOfMemoryError, RuntimeError
+            If the batch is too large for the device; `is_out_of_memory` knows both.
+        """
+        images = batch.to(self.device, self.dtype, memory_format=torch.channels_last)
+        if self.tiling is None:
+            return self._whole(images)
+        return predict_tiled(self._whole, images, self.tiling)
+
+    def _whole(self, images: Tensor) -> Tensor:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=True):
+            logits: Tensor = self.network(images)
+        # Planes of one class are what all that follows works on.
+        logits = logits.contiguous()
+        if logits.shape[1] == 1:
+            vessel = logits.float().sigmoid()
+            return torch.cat([1 - vessel, vessel], dim=1)
+        return logits.softmax(1, dtype=torch.float32)
+
+
+def run_within_memory(runner: Runner, batch: Tensor) -> list[Tensor]:
+    """Probabilities of a batch, in as many parts as the memory of the device needs.
+
+    Parameters
+    ----------
+    runner
+        The network.
+    batch
+        (N, C, H, W) float32.
+
+    Returns
+    -------
+    Parts (n, n_classes, H, W) that make up the batch in order. The batch is halved
+    until its parts fit.
+
+    Raises
+    ------
+    DeviceError
+        If not even one image fits.
+    """
+    try:
+        return [runner(batch)]
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        if len(batch) == 1:
+            rows, columns = batch.shape[-2:]
+            raise DeviceError(
+                f"{runner.device} has too little memory for one image of "
+                f"{rows} × {columns} px",
+                todo="close other programs, choose a smaller model or the device cpu",
+            ) from error
+    # Outside the except clause: the error holds on to the tensors of the failed try.
+    release_cached(runner.device)
+    half = (len(batch) + 1) // 2
+    return [
+        part for some in torch.split(batch, half) for part in run_within_memory(runner, some)
+    ]
