@@ -1,0 +1,173 @@
+"""From probabilities to labels, boundaries and uncertainty."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_octseg.boundaries import boundaries_to_labels
+from napari_octseg.bundles.card import (
+    Architecture,
+    Input,
+    ModelCard,
+    Step,
+    Weights,
+    class_entries,
+)
+from napari_octseg.engine.postprocess import (
+    blank_columns,
+    column_uncertainty,
+    finish,
+    keep_large,
+    most_likely,
+    soft_boundaries,
+)
+from napari_octseg.errors import ModelError
+from napari_octseg.labels import LabelSet
+
+DEPTH, WIDTH = 40, 24
+
+
+def card_of(*layers: str, steps: tuple[Step, ...] = ()) -> ModelCard:
+    return ModelCard(
+        name="some",
+        version="1",
+        title="Some",
+        description="",
+        architecture=Architecture(name="unet"),
+        weights=Weights(sha256="0" * 64, n_parameters=1),
+        classes=class_entries(LabelSet.of("background", "RNFL", "GCIPL")),
+        layers=layers,
+        input=Input(),
+        postprocess=steps,
+        licence="none",
+    )
+
+
+def certain(labels: np.ndarray, n_classes: int = 3) -> torch.Tensor:
+    """Probabilities (1, n_classes, H, W) that are sure of `labels` (H, W)."""
+    one_hot = np.arange(n_classes)[:, None, None] == labels
+    return torch.from_numpy(one_hot[None].astype(np.float32))
+
+
+def two_layers() -> tuple[np.ndarray, np.ndarray]:
+    """Heights (3, 1, WIDTH) and labels (DEPTH, WIDTH) of two wavy layers."""
+    top = 10 + 3 * np.sin(np.arange(WIDTH) / 4)
+    heights = np.stack([top, top + 6, top + 15])[:, None].astype(np.float32)
+    return heights, boundaries_to_labels(heights, DEPTH)[0]
+
+
+def test_boundaries_of_certain_probabilities_are_those_of_the_labels() -> None:
+    heights, labels = two_layers()
+    found = soft_boundaries(certain(labels), [1, 2])[0].numpy()
+    assert np.abs(found - heights[:, 0]).max() <= 0.5 + 1e-4
+
+
+def test_a_boundary_between_two_rows_is_found_between_them() -> None:
+    shares = certain(two_layers()[1])
+    row = torch.arange(DEPTH)[:, None]
+    # Row 20 is 30 % of the lower layer: the boundary is 0.7 px below its upper edge.
+    shares[0] = 0
+    shares[0, 1] = ((row >= 10) & (row < 20)).float()
+    shares[0, 2] = ((row > 20) & (row < 30)).float()
+    shares[0, 0] = ((row < 10) | (row >= 30)).float()
+    shares[0, 1, 20], shares[0, 2, 20] = 0.7, 0.3
+    found = soft_boundaries(shares, [1, 2])[0, :, 0]
+    assert torch.allclose(found, torch.tensor([9.5, 20.2, 29.5]), atol=1e-4)
+
+
+def test_columns_with_hardly_any_tissue_have_no_boundaries() -> None:
+    labels = two_layers()[1]
+    labels[:, 5] = 0
+    found = soft_boundaries(certain(labels), [1, 2])[0]
+    assert found[:, 5].isnan().all()
+    assert not found[:, 4].isnan().any()
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_soft_boundaries_never_cross(seed: int) -> None:
+    noise = torch.randn(1, 3, 12, 5, generator=torch.Generator().manual_seed(seed))
+    found = soft_boundaries((3 * noise).softmax(1), [1, 2])
+    assert (found.diff(dim=1)[~found.diff(dim=1).isnan()] >= -1e-4).all()
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_most_likely_class_is_the_argmax(seed: int) -> None:
+    noise = torch.rand(2, 4, 6, 7, generator=torch.Generator().manual_seed(seed))
+    assert torch.equal(most_likely(noise).long(), noise.argmax(1))
+
+
+def test_uncertainty_is_0_where_sure_and_grows_with_doubt() -> None:
+    labels = two_layers()[1]
+    sure = column_uncertainty(certain(labels))
+    doubtful = column_uncertainty(0.6 * certain(labels) + 0.4 / 3)
+    assert (sure < 1e-6).all()
+    assert ((doubtful > 0.2) & (doubtful <= 1)).all()
+
+
+def test_finish_gives_labels_at_the_native_size() -> None:
+    heights, labels = two_layers()
+    (one,) = finish(certain(labels), (2 * DEPTH, 3 * WIDTH), card_of("RNFL", "GCIPL"))
+    assert one.labels.shape == (2 * DEPTH, 3 * WIDTH)
+    assert one.uncertainty.shape == (3 * WIDTH,)
+    assert one.heights is not None
+    # Row centres: row r of the network covers native rows 2 r and 2 r + 1.
+    middle = one.heights[:, 1::3]
+    assert np.abs(middle - (2 * heights[:, 0] + 0.5)).max() < 1.5
+
+
+def test_findings_are_the_most_likely_pixels() -> None:
+    labels = two_layers()[1]
+    (one,) = finish(certain(labels), (DEPTH, WIDTH), card_of())
+    assert one.heights is None
+    assert np.array_equal(one.labels, labels)
+
+
+@pytest.mark.parametrize("layers", [("RNFL", "GCIPL"), ()])
+def test_columns_without_an_a_scan_stay_background(layers: tuple[str, ...]) -> None:
+    labels = two_layers()[1]
+    blank = torch.zeros(1, WIDTH, dtype=torch.bool)
+    blank[:, 20:] = True
+    (one,) = finish(certain(labels), (DEPTH, 2 * WIDTH), card_of(*layers), blank)
+    assert (one.labels[:, 40:] == 0).all()
+    assert one.labels[:, :40].any(axis=0).all()
+    assert (one.uncertainty[40:] == 0).all()
+    if one.heights is not None:
+        assert np.isnan(one.heights[:, 40:]).all()
+
+
+def test_white_and_black_wedges_are_blank_and_tissue_is_not() -> None:
+    images = torch.rand(1, 3, 8, 6, generator=torch.Generator().manual_seed(0))
+    images[:, 1, :, 0] = 1
+    images[:, 1, :, 5] = 0
+    images[:, 0, :, 3] = 1  # a neighbour does not count
+    assert blank_columns(images)[0].tolist() == [True, *[False] * 4, True]
+
+
+def test_small_components_are_removed_and_large_ones_stay() -> None:
+    labels = np.zeros((10, 10), np.uint8)
+    labels[1:4, 1:4] = 1
+    labels[8, 8] = 1
+    labels[6, 1:3] = 2
+    cleaned = keep_large(labels, least_px=3, classes=[1])
+    assert cleaned[8, 8] == 0
+    assert (cleaned[1:4, 1:4] == 1).all()
+    assert (cleaned[6, 1:3] == 2).all()
+
+
+def test_steps_of_the_card_are_applied() -> None:
+    labels = np.zeros((DEPTH, WIDTH), np.uint8)
+    labels[3, 3], labels[10:20, 10:20] = 1, 2
+    step = Step(name="keep_large", arguments={"least_px": 5})
+    (one,) = finish(certain(labels), (DEPTH, WIDTH), card_of(steps=(step,)))
+    assert one.labels[3, 3] == 0
+    assert (one.labels[10:20, 10:20] == 2).all()
+
+
+def test_an_unknown_step_is_an_error_that_lists_the_known_ones() -> None:
+    labels = two_layers()[1]
+    with pytest.raises(ModelError, match="keep_large"):
+        finish(certain(labels), (DEPTH, WIDTH), card_of(steps=(Step(name="smoothen"),)))

@@ -1,0 +1,90 @@
+"""From a B-scan to the input of a network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_octseg.bundles.card import Input, Tiling
+from napari_octseg.engine.preprocess import (
+    network_size,
+    normalise,
+    prepare_bscan,
+    prepare_image,
+    resize,
+)
+from napari_octseg.errors import ModelError
+from napari_octseg.volume import OCTVolume
+
+
+def image(rows: int = 20, columns: int = 30) -> torch.Tensor:
+    return torch.rand(1, rows, columns, generator=torch.Generator().manual_seed(0))
+
+
+def test_zscore_has_mean_0_and_deviation_1() -> None:
+    values = normalise(image(), "zscore")
+    assert values.mean().abs() < 1e-5
+    assert abs(values.std(correction=0) - 1) < 1e-4
+
+
+def test_zscore_leaves_white_wedges_out_of_the_statistics() -> None:
+    plain = image()
+    wedged = torch.cat([plain, torch.ones(1, 20, 15)], dim=2)
+    assert torch.allclose(
+        normalise(wedged, "zscore")[..., :30], normalise(plain, "zscore"), atol=1e-5
+    )
+
+
+def test_column_l2_gives_every_column_the_same_norm() -> None:
+    norms = normalise(image(), "column_l2").square().sum(-2).sqrt()
+    assert torch.allclose(norms, torch.full_like(norms, 20**0.5), atol=1e-3)
+
+
+def test_an_all_black_image_stays_finite() -> None:
+    for name in ("unit", "zscore", "column_l2"):
+        assert normalise(torch.zeros(1, 4, 4), name).isfinite().all()
+
+
+def test_an_unknown_normalisation_is_an_error_that_lists_the_known_ones() -> None:
+    with pytest.raises(ModelError, match="column_l2"):
+        normalise(image(), "minmax")
+
+
+def test_a_native_size_is_padded_with_its_edge_to_the_divisor() -> None:
+    spec = Input(divisor=16, intensity="unit")
+    prepared = prepare_image(image(20, 30), spec)
+    assert prepared.shape == (1, 32, 32)
+    assert torch.equal(prepared[:, :20, :30], image(20, 30))
+    assert torch.equal(prepared[:, 31, :30], image(20, 30)[:, 19])
+
+
+def test_an_image_smaller_than_a_tile_is_padded_to_one() -> None:
+    spec = Input(divisor=4, tiling=Tiling(size=(64, 32), overlap=(8, 8)))
+    assert network_size((20, 50), spec) == (64, 52)
+
+
+def test_a_fixed_size_is_reached_from_any_size() -> None:
+    spec = Input(size=(64, 48), divisor=16)
+    assert prepare_image(image(20, 30), spec).shape == (1, 64, 48)
+    assert prepare_image(image(200, 300), spec).shape == (1, 64, 48)
+
+
+def test_thin_layers_survive_being_made_smaller() -> None:
+    thin = torch.zeros(1, 1, 90, 8)
+    thin[:, :, 31] = 1
+    assert resize(thin, (30, 8)).sum() == pytest.approx(8 / 3, rel=0.02)
+
+
+def test_neighbours_become_channels_and_the_ends_are_repeated() -> None:
+    levels = np.arange(5, dtype=np.uint8)[:, None, None] * np.ones((1, 8, 8), np.uint8)
+    volume = OCTVolume(levels)
+    spec = Input(n_neighbours=1, intensity="unit")
+
+    def shown(index: int) -> list[int]:
+        prepared = prepare_bscan(volume, index, spec)
+        return [round(float(channel.mean()) * 255) for channel in prepared]
+
+    assert shown(0) == [0, 0, 1]
+    assert shown(2) == [1, 2, 3]
+    assert shown(4) == [3, 4, 4]
