@@ -204,6 +204,7 @@ def phantom(
     seed: Annotated[int, typer.Option(help="The same seed gives the same scan.")] = 0,
 ) -> None:
     """Make a synthetic scan with exact truth: scan.tif, layers, findings, heights."""
+    from napari_octseg.io.boundary_files import save_boundaries
     from napari_octseg.io.save import save_labels, save_volume
     from napari_octseg.phantom import (
         FINDING_SET,

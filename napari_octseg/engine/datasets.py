@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_octseg.engine.recipe import Recipe, Source
+    from napari_octseg.phantom import Look
     from napari_octseg.volume import OCTVolume
 
 
@@ -164,13 +165,14 @@ def _phantoms(source: Source, table: CodeTable, seed: int) -> Iterator[LabelledB
     from napari_octseg.phantom import FINDINGS, PhantomSettings, make_phantom
 
     random = np.random.default_rng(seed)
-    shapes = {
+    shapes: dict[Look, tuple[int, int, int]] = {
         "spectralis": (1, 496, 512),
         "cirrus": (1, 1024, 512),
         "topcon": (1, 650, 512),
     }
+    looks = list(shapes)
     for number in range(source.n_phantoms):
-        look = ("spectralis", "cirrus", "topcon")[number % 3]
+        look = looks[number % len(looks)]
         chosen: tuple[str, ...] = ()
         if source.findings and random.random() < 0.5:
             n_findings = int(random.integers(1, 4))
