@@ -62,6 +62,7 @@ class LabelsView(QGroupBox):
         panel.listen(viewer.dims.events.current_step, self._show_areas)
         panel.listen(viewer.layers.selection.events.active, self._on_active)
         panel.listen(viewer.layers.events.removed, self._on_removed)
+        panel.closing.connect(self._forget)
         self.hide()
         self._on_active()
 
@@ -74,9 +75,10 @@ class LabelsView(QGroupBox):
         """Show another labels layer; it must carry a volume and a label set."""
         if layer is self._layer:
             return
-        self.close_down()
+        self._forget()
         self._layer = layer
-        layer.events.paint.connect(self._show_areas)
+        for event in (layer.events.paint, layer.events.scale):
+            event.connect(self._show_areas)
         self.class_table.show_classes(facts_of(layer)["label_set"])
         self._offer_overlays(layer)
         self.show()
@@ -88,12 +90,6 @@ class LabelsView(QGroupBox):
         self.unsure_switch.redraw()
         self._show_areas()
 
-    def close_down(self) -> None:
-        """Listen to the labels layer no longer."""
-        layer, self._layer = self._layer, None
-        if layer is not None:
-            layer.events.paint.disconnect(self._show_areas)
-
     def _on_active(self, event: Any = None) -> None:
         active = plain(self._viewer.layers.selection.active)
         if isinstance(active, Labels) and {"volume", "label_set"} <= set(
@@ -103,10 +99,16 @@ class LabelsView(QGroupBox):
 
     def _on_removed(self, event: Any) -> None:
         if event.value is self._layer:
-            self.close_down()
+            self._forget()
             self.hide()
             self.boundary_switch.offer(None, None)
             self.unsure_switch.offer(None, None)
+
+    def _forget(self) -> None:
+        layer, self._layer = self._layer, None
+        if layer is not None:
+            for event in (layer.events.paint, layer.events.scale):
+                event.disconnect(self._show_areas)
 
     def _offer_overlays(self, layer: Labels) -> None:
         segmentation: Segmentation | None = facts_of(layer).get("segmentation")

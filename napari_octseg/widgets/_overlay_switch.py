@@ -42,6 +42,7 @@ class OverlaySwitch(QCheckBox):
         self._overlay: Overlay | None = None
         self.setEnabled(False)
         self.toggled.connect(self._on_toggled)
+        panel.closing.connect(self._clear)
         panel.listen(viewer.layers.events.removed, self._on_removed)
 
     def offer(self, subject: object, draw: Callable[[], Overlay] | None) -> None:

@@ -65,13 +65,16 @@ class BoundaryOverlay:
         )
         _add_inactive(viewer, self.layer)
         viewer.dims.events.current_step.connect(self._on_step)
-        image_layer.events.scale.connect(self.redraw)
+        for event in (image_layer.events.scale, image_layer.events.units):
+            event.connect(self.redraw)
         self.redraw()
 
     def remove(self) -> None:
         """Take the layer out of the viewer and stop following."""
         self._viewer.dims.events.current_step.disconnect(self._on_step)
-        self._image_layer.events.scale.disconnect(self.redraw)
+        image_events = self._image_layer.events
+        for event in (image_events.scale, image_events.units):
+            event.disconnect(self.redraw)
         _remove(self._viewer, self.layer)
 
     def redraw(self, event: Any = None) -> None:
@@ -146,11 +149,14 @@ class UncertaintyStrip:
         )
         self._place()
         _add_inactive(viewer, self.layer)
-        image_layer.events.scale.connect(self._place)
+        for event in (image_layer.events.scale, image_layer.events.units):
+            event.connect(self._place)
 
     def remove(self) -> None:
         """Take the layer out of the viewer."""
-        self._image_layer.events.scale.disconnect(self._place)
+        image_events = self._image_layer.events
+        for event in (image_events.scale, image_events.units):
+            event.disconnect(self._place)
         _remove(self._viewer, self.layer)
 
     def redraw(self) -> None:
@@ -164,7 +170,7 @@ class UncertaintyStrip:
     def _place(self, event: Any = None) -> None:
         image = self._image_layer
         axial = float(image.scale[-2])
-        depth = image.data.shape[-2]
+        depth = image.data.shape[image.ndim - 2]
         rows = max(depth * _STRIP_HEIGHT, 4.0)
         gap = max(depth * _STRIP_GAP, 1.0)
         scale, translate = np.array(image.scale), np.array(image.translate)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt, Signal
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
@@ -20,7 +20,14 @@ class Panel(QWidget):
     `body` is the layout to fill. Viewer events are connected with `listen`, so that
     they end with the panel: a dock that is closed is only taken out of the window, and
     events would reach controls that Qt has deleted.
+
+    Signals
+    -------
+    closing
+        The panel is leaving the window: stop what runs, take drawings away.
     """
+
+    closing = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +58,8 @@ class Panel(QWidget):
         self._listening.append((signal, callback))
 
     def close_down(self) -> None:
-        """The panel is leaving the window: stop listening, cancel what runs."""
+        """The panel is leaving the window, for good."""
+        self.closing.emit()
         for signal, callback in self._listening:
             signal.disconnect(callback)
         self._listening.clear()

@@ -37,7 +37,12 @@ class Prediction:
         self.volume = volume
         self.labels_layer: Labels | None = None
         self.segmentation: Segmentation | None = None
-        self.n_done = 0
+        self._done: set[int] = set()
+
+    @property
+    def n_done(self) -> int:
+        """Number of B-scans that have their labels."""
+        return len(self._done)
 
     @property
     def is_wanted(self) -> bool:
@@ -63,7 +68,7 @@ class Prediction:
         assert layer is not None and target is not None
         if target is not result:
             _copy_bscans(result, target, progress.updated)
-        self.n_done += len(progress.updated)
+        self._done.update(progress.updated)
         shown = bscan_on_screen(self._viewer, self.image_layer) in progress.updated
         # A 3-D view shows all of them.
         if shown or self._viewer.dims.ndisplay == 3:

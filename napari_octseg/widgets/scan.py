@@ -48,6 +48,7 @@ class ScanWidget(Panel):
             "Show the device's boundaries", napari_viewer, self
         )
         self._arrange()
+        self.closing.connect(self.opener.cancel)
         self.opener.opened.connect(self._on_opened)
         self.scan_chooser.layer_changed.connect(self._on_scan)
         self.spacing_form.edited.connect(self._on_spacing)
@@ -68,11 +69,6 @@ class ScanWidget(Panel):
         self.body.addWidget(self.spacing_box)
         self.body.addWidget(self.boundary_switch)
         self.body.addStretch()
-
-    def close_down(self) -> None:
-        """The panel is leaving the window."""
-        self.opener.cancel()
-        super().close_down()
 
     def _on_opened(self, volume: OCTVolume) -> None:
         self._viewer.layers.selection.active = add_scan(self._viewer, volume)

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from napari_octseg.engine.progress import Progress
     from napari_octseg.volume import OCTVolume
 
+_NO_SCAN = "Open a scan, or take sample data from the Scan panel."
+_NO_MODEL = "No model can be used: open the list of models to see why."
+
 
 class SegmentWidget(Panel):
     """Choose a scan, a model, a device and B-scans; run, watch, save."""
@@ -56,6 +59,8 @@ class SegmentWidget(Panel):
         self.model_picker.card_changed.connect(self._on_card)
         self.run_button.clicked.connect(self._on_run)
         self.cancel_button.clicked.connect(self.cancel)
+        # Once the panel is closed, nobody could cancel the run any more.
+        self.closing.connect(self.cancel)
         self.listen(napari_viewer.dims.events.current_step, self._on_step)
         self.listen(napari_viewer.layers.events.removed, self._on_removed)
         self._on_scan(self.scan_chooser.layer)
@@ -113,13 +118,6 @@ class SegmentWidget(Panel):
             self.progress_view.label.setText("Stopping…")
             self._task.cancel()
 
-    def close_down(self) -> None:
-        """The panel is leaving the window: nobody could cancel the run any more."""
-        if self._task is not None:
-            self._task.cancel()
-        self.labels_view.close_down()
-        super().close_down()
-
     # What to run
 
     def _on_scan(self, layer: Image | None) -> None:
@@ -161,9 +159,11 @@ class SegmentWidget(Panel):
         if busy:
             self._say("")
         elif not has_scan:
-            self._say("Open a scan, or take sample data from the Scan panel.")
+            self._say(_NO_SCAN)
         elif not has_model:
-            self._say("No model can be used: open the list to see why.")
+            self._say(_NO_MODEL)
+        elif self.status.text() in (_NO_SCAN, _NO_MODEL):
+            self._say("")
 
     def _say(self, text: str) -> None:
         self.status.setText(text)
