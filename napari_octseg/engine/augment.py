@@ -34,7 +34,7 @@ class AugmentSettings:
     shadows
         Chance of dark columns, as vessels cast them.
     wedges
-        Chance of a white wedge at a side, as image registration leaves.
+        Chance of a white wedge at one side, as image registration leaves.
     """
 
     rotation_deg: float = 8.0
@@ -51,7 +51,7 @@ class AugmentSettings:
     roll_off: float = 0.8
     uneven: float = 0.3
     shadows: float = 0.3
-    wedges: float = 0.1
+    wedges: float = 0.2
 
 
 class Augmenter:
@@ -198,13 +198,16 @@ class Augmenter:
         return gain
 
     def _wedge(self, image: Tensor) -> Tensor:
-        """White below a slanted line at the left or right side."""
+        """White beyond a slanted line at one of the four sides."""
+        upright = self._chance(0.5)
+        image = image if upright else image.T
         rows, columns = image.shape
-        reach = (0.02 + abs(self._uniform(0.1))) * columns
+        reach = (0.02 + abs(self._uniform(0.12))) * columns
         edge = torch.linspace(0, reach, rows)
         if self._chance(0.5):
             edge = edge.flip(0)
         position = torch.arange(columns)
         if self._chance(0.5):
             position = position.flip(0)
-        return torch.where(position[None] < edge[:, None], 1.0, image)
+        image = torch.where(position[None] < edge[:, None], 1.0, image)
+        return image if upright else image.T.contiguous()
