@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_octseg.errors import OctsegError
+from napari_octseg.widgets._layers import facts_of
 from napari_octseg.widgets._messages import show_error
 
 if TYPE_CHECKING:
@@ -39,5 +40,15 @@ def ask_and_save(parent: QWidget, layer: Labels) -> Path | None:
 
 
 def save_layer(layer: Labels, path: Path) -> None:
-    """Save a labels layer as napari's own *Save* does."""
-    layer.save(str(path))
+    """Save the labels of a layer with their classes and spacing.
+
+    Raises
+    ------
+    WriteError
+        If the ending is of no known format, or the file cannot be written.
+    """
+    from napari_octseg.io.save import save_labels
+
+    facts = facts_of(layer)
+    labels = layer.data[None] if layer.ndim == 2 else layer.data
+    save_labels(labels, path, volume=facts["volume"], label_set=facts["label_set"])

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QApplication
 
 from napari_octseg.engine.progress import Progress
 from napari_octseg.labels import IGNORE
@@ -192,7 +193,9 @@ def test_cancel_cleans_up_and_keeps_what_is_done(
     if way == "button":
         qtbot.mouseClick(segment.cancel_button, LEFT)
     else:
-        segment.escape.activated.emit()
+        # Without a window manager nothing else makes a window the active one.
+        QApplication.setActiveWindow(segment.window())
+        qtbot.keyClick(segment.window(), Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: not segment.is_busy, timeout=10_000)
     assert held.was_cleaned.is_set()
     [labels] = labels_of(viewer)

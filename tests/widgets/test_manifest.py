@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from npe2 import PluginManager, PluginManifest
+
+import napari_octseg
+from napari_octseg.widgets.scan import ScanWidget
+from napari_octseg.widgets.segment import SegmentWidget
+from napari_octseg.widgets.workbench import WorkbenchWidget
+
+pytestmark = pytest.mark.gui
+MANIFEST = Path(napari_octseg.__file__).with_name("napari.yaml")
+
+
+@pytest.fixture
+def manifest() -> PluginManifest:
+    return PluginManifest.from_file(MANIFEST)
+
+
+def test_everything_that_the_manifest_names_can_be_imported(manifest):
+    manifest.validate_imports()
+
+
+def test_the_workbench_and_its_panels_are_in_the_menus(manifest):
+    widgets = manifest.contributions.widgets or []
+    assert [widget.display_name for widget in widgets] == [
+        "Workbench",
+        "Scan",
+        "Segment",
+    ]
+    offered = manifest.contributions.menus["napari/layers/segment"]
+    assert {item.command for item in offered} <= {widget.command for widget in widgets}
+
+
+@pytest.mark.parametrize(
+    ("display_name", "kind"),
+    [
+        ("Workbench", WorkbenchWidget),
+        ("Scan", ScanWidget),
+        ("Segment", SegmentWidget),
+    ],
+)
+def test_each_entry_docks_its_widget(viewer, models, manifest, display_name, kind):
+    manager = PluginManager.instance()
+    if manifest.name not in manager:
+        manager.register(manifest)
+    _, widget = viewer.window.add_plugin_dock_widget(manifest.name, display_name)
+    assert isinstance(widget, kind)
