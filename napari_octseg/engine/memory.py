@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # Parameters of mallopt(3).
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _MIB = 1 << 20
-# Threads allocate from heaps of 64 MiB each; a heap is given back when it is empty
-# unless a pad of its size is asked for.
+# Threads allocate from heaps of 64 MiB each (larger blocks come from the system);
+# a heap is given back when it is empty, unless a pad of its size is asked for.
 _KEEP = {
     _MMAP_THRESHOLD: 1024 * _MIB,
     _TRIM_THRESHOLD: 2047 * _MIB,
