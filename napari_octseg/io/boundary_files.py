@@ -43,6 +43,7 @@ def load_boundaries(path: Path) -> Boundaries:
             heights = np.stack([archive[key] for key in keys]).astype(np.float32)
     except (OSError, ValueError) as error:
         raise ReadError(
-            f"{path} holds no boundaries ({error})", todo="write it with save_boundaries"
+            f"{path} holds no boundaries ({error})",
+            todo="write it with save_boundaries",
         ) from error
     return Boundaries(tuple(key[3:] for key in keys), heights)

@@ -1,0 +1,49 @@
+"""Files that appear complete or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_octseg.errors import WriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A place to write to; what was written there replaces `path` at the end.
+
+    The place is a hidden folder beside `path` (same disk, so the move is atomic), with
+    the file name of `path`: libraries go by the suffix and write the name into headers.
+    Companion files (``.raw`` of an ``.mhd``) move before the file itself. If anything is
+    raised, nothing has changed.
+
+    Raises
+    ------
+    WriteError
+        If the folder does not exist or cannot be written to, or the disk is full.
+    """
+    if not path.parent.is_dir():
+        raise WriteError(
+            f"There is no folder {path.parent}", todo="make it, or choose another"
+        )
+    try:
+        with tempfile.TemporaryDirectory(
+            prefix=f".{path.name}.", dir=path.parent, ignore_cleanup_errors=True
+        ) as folder:
+            target = Path(folder) / path.name
+            yield target
+            for companion in Path(folder).iterdir():
+                if companion != target:
+                    os.replace(companion, path.parent / companion.name)
+            os.replace(target, path)
+    except OSError as error:
+        raise WriteError(
+            f"{path.name} cannot be written: {error.strerror or error}",
+            todo="check the free space of the disk and who may write there",
+        ) from error
