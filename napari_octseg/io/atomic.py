@@ -20,8 +20,8 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     The place is a hidden folder beside `path` (same disk, so the move is atomic), with
     the file name of `path`: libraries go by the suffix and write the name into headers.
-    Companion files (``.raw`` of an ``.mhd``) move before the file itself. If anything is
-    raised, nothing has changed.
+    Companion files (``.raw`` of an ``.mhd``) move before the file itself. If anything
+    is raised, nothing has changed.
 
     Raises
     ------

@@ -57,6 +57,11 @@ def _read_picture(path: Path) -> tuple[NDArray[Any], str | None]:
     return (pixels, None) if pixels.ndim == 2 else to_grey(pixels)
 
 
+def is_picture_name(path: Path) -> bool:
+    """Whether the ending is that of a picture or TIFF."""
+    return path.suffix.lower() in (*_PICTURE_SUFFIXES, *_TIFF_SUFFIXES)
+
+
 def read_bscan(path: Path) -> tuple[NDArray[Any], str | None]:
     """Grey values (depth, width) of a picture or one-page TIFF, and what was lost.
 

@@ -12,8 +12,9 @@ from napari_octseg.errors import ReadError
 from napari_octseg.io.format import Format, ReadOptions, broken_file, truncated
 from napari_octseg.io.lazy import native_lazily, stack_lazily
 from napari_octseg.io.pixels import native, to_grey
-from napari_octseg.io.tiff_spacing import tiff_spacing
-from napari_octseg.volume import OCTVolume
+from napari_octseg.io.tiff_spacing import ome_facts, tiff_spacing
+from napari_octseg.labels import LabelSet
+from napari_octseg.volume import Laterality, OCTVolume
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,7 @@ _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # Axes that can only be B-scans, when there is one of them: tifffile's codes for depth,
 # time, image, sequence and unknown.
 _STACK_AXES = "ZTIQR"
+_LATERALITIES: dict[str, Laterality] = {"OD": "OD", "OS": "OS"}
 # What tifffile and its codecs raise for damaged content (TiffFileError and the codecs'
 # own errors are ValueError or RuntimeError).
 _DAMAGE = (ValueError, RuntimeError, IndexError, KeyError, OSError, struct.error)
@@ -43,6 +45,9 @@ def _read(path: Path, options: ReadOptions) -> OCTVolume:
             lazy = series.nbytes > options.lazy_bytes
             pixels = _left_on_disk(path, tif, series) if lazy else series.asarray()
         spacing, spacing_note = tiff_spacing(tif, series)
+        laterality = _LATERALITIES.get(
+            ome_facts(tif.ome_metadata).get("laterality", "")
+        )
         n_series = len(tif.series)
         data, notes = _as_bscans(
             _as_shown_grey(pixels, series.keyframe), series.axes, path
@@ -52,7 +57,7 @@ def _read(path: Path, options: ReadOptions) -> OCTVolume:
     if not lazy:
         data = np.ascontiguousarray(native(data))
     notes += [spacing_note] if spacing_note else []
-    return OCTVolume(data, spacing=spacing, notes=tuple(notes))
+    return OCTVolume(data, spacing=spacing, laterality=laterality, notes=tuple(notes))
 
 
 @contextmanager
@@ -162,6 +167,20 @@ def _as_bscans(pixels: Any, axes: str, path: Path) -> tuple[Any, list[str]]:
     if stack and stack not in _STACK_AXES:
         notes.append(f"The TIFF axis {stack!r} was taken as the B-scans.")
     return pixels, notes
+
+
+def classes_in(path: Path) -> LabelSet | None:
+    """Classes of a TIFF that `save_labels` wrote; None for other TIFFs.
+
+    Raises
+    ------
+    ReadError
+        If it is no readable TIFF.
+    """
+    with _opened(path) as tif:
+        facts = ome_facts(tif.ome_metadata)
+    names = [facts[key] for i in range(256) if (key := f"class {i}") in facts]
+    return LabelSet.of(*names) if names else None
 
 
 FORMAT = Format(_NAME, (".tif", ".tiff"), _is_tiff, _read)

@@ -103,7 +103,7 @@ def ome_facts(xml: str | None) -> dict[str, str]:
         root = ElementTree.fromstring(xml or "")
     except ElementTree.ParseError:
         return {}
-    facts = {}
+    facts: dict[str, str] = {}
     for annotation in root.iter():
         if annotation.get("Namespace") == NAMESPACE:
             facts |= {
