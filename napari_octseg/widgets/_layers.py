@@ -92,6 +92,8 @@ def add_scan(viewer: napari.Viewer, volume: OCTVolume) -> Image:
         units=units,
         axis_labels=AXES,
         colormap="gray",
+        gamma=volume.display_gamma,
+        contrast_limits=_grey_range(volume),
         metadata={KEY: {"volume": volume}},
     )
     viewer.add_layer(layer)
@@ -190,6 +192,17 @@ def dress(layer: Labels, label_set: LabelSet) -> None:
     indices = [*range(len(label_set)), IGNORE]
     names = [*(_full_name(c.name, c.long_name) for c in label_set.classes), "–"]
     layer.features = pd.DataFrame({"index": indices, "class": names})
+
+
+def _grey_range(volume: OCTVolume) -> tuple[float, float]:
+    """Raw values to show as black and white; speckle peaks do not darken the rest."""
+    if volume.data.dtype == np.uint8:
+        return 0.0, 255.0
+    middle = volume.bscan(volume.n_bscans // 2)
+    # Some devices mark "no signal" by huge numbers.
+    usable = middle[np.isfinite(middle) & (middle < 1e9)]
+    top = float(np.percentile(usable, 99.9)) if usable.size else 0.0
+    return 0.0, top or 1.0
 
 
 def _full_name(name: str, long_name: str) -> str:

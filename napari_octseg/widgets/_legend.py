@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-import numpy as np
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import (
@@ -16,9 +16,11 @@ from qtpy.QtWidgets import (
     QTableWidgetItem,
 )
 
+from napari_octseg.io.areas import class_areas
 from napari_octseg.labels import IGNORE
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_octseg.labels import LabelClass, LabelSet
@@ -36,20 +38,6 @@ def swatch(colour: str) -> QIcon:
     painter.drawRect(0, 0, _SWATCH - 1, _SWATCH - 1)
     painter.end()
     return QIcon(pixmap)
-
-
-def areas_mm2(
-    labels: NDArray[np.uint8], volume: OCTVolume, n_classes: int
-) -> list[float] | None:
-    """Area of each class on one B-scan in mm²; None if the spacing is unknown.
-
-    `labels` is (depth, width), class indices.
-    """
-    axial, lateral = volume.spacing.axial, volume.spacing.lateral
-    if axial is None or lateral is None:
-        return None
-    pixel_mm2 = axial * lateral * 1e-6
-    return [float(n * pixel_mm2) for n in _counts(labels, n_classes)]
 
 
 class ClassTable(QTableWidget):
@@ -105,18 +93,17 @@ class ClassTable(QTableWidget):
         """
         if self._label_set is None:
             return
-        n_classes = len(self._label_set)
-        areas = areas_mm2(labels, volume, n_classes)
-        counts = _counts(labels, n_classes)
+        table = class_areas(labels[None], self._label_set, volume.spacing)
         nothing = bool((labels == IGNORE).all())
-        for row in range(self.rowCount()):
-            index = row + 1
+        for row, (n_pixels, area_mm2) in enumerate(
+            zip(table["n_pixels"], table["area_mm2"], strict=True)
+        ):
             if nothing:
                 text = "–"
-            elif areas is None:
-                text = f"{counts[index]:,} px".replace(",", " ")
+            elif math.isnan(area_mm2):
+                text = f"{n_pixels:,} px".replace(",", " ")
             else:
-                text = f"{areas[index]:.3f} mm²"
+                text = f"{area_mm2:.3f} mm²"
             self.item(row, 1).setText(text)
 
 
@@ -127,7 +114,3 @@ def _name_item(one: LabelClass) -> QTableWidgetItem:
     )
     item.setToolTip(long_name or one.name)
     return item
-
-
-def _counts(labels: NDArray[np.uint8], n_classes: int) -> NDArray[np.intp]:
-    return np.bincount(labels.ravel(), minlength=n_classes)[:n_classes]

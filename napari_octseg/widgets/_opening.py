@@ -1,4 +1,4 @@
-"""What opening a scan needs from the rooms below: files, samples, checks."""
+"""Tasks that open a file, a folder or a sample."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from napari_octseg.volume import OCTVolume, Spacing
+    from napari_octseg.volume import OCTVolume
 
 SAMPLES = {
     "spectralis": "Macular oedema, Spectralis look",
@@ -42,17 +42,3 @@ def sample_steps(look: str) -> Generator[Progress, None, OCTVolume]:
         "topcon": PhantomSettings(look="topcon", shape=(32, 650, 512), seed=12),
     }
     return make_phantom(settings[look]).volume
-
-
-def oddities(volume: OCTVolume) -> tuple[str, ...]:
-    """What looks odd about a volume, in sentences."""
-    from napari_octseg.io.checks import sanity_warnings
-
-    return tuple(sanity_warnings(volume))
-
-
-def usual_spacing(volume: OCTVolume) -> Spacing | None:
-    """The usual spacing of the device that made a volume; None if there is none."""
-    from napari_octseg.io.spacing_defaults import default_spacing
-
-    return default_spacing(volume)

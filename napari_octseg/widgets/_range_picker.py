@@ -47,19 +47,11 @@ class RangePicker(QWidget):
     def show_volume(self, n_bscans: int) -> None:
         """Offer the B-scans of another volume."""
         self._n_bscans = n_bscans
-        several = n_bscans > 1
-        self.all_button.setText(
-            f"Whole volume ({n_bscans} B-scans)" if several else "The B-scan"
-        )
-        for control in (
-            self.one_button,
-            self.range_button,
-            self.from_box,
-            self.to_box,
-        ):
-            control.setEnabled(several)
-        if not several:
+        # One B-scan leaves nothing to choose.
+        self.setVisible(n_bscans > 1)
+        if n_bscans == 1:
             self.all_button.setChecked(True)
+        self.all_button.setText(f"Whole volume ({n_bscans} B-scans)")
         for box, value in ((self.from_box, 0), (self.to_box, n_bscans - 1)):
             box.blockSignals(True)
             box.setRange(0, n_bscans - 1)

@@ -12,7 +12,9 @@ from napari_octseg.volume import Origin, Spacing
 from napari_octseg.widgets._text import red
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from napari_octseg.volume import OCTVolume
 
 _ROWS = (
     ("between_bscans", "Between B-scans", "Distance from one B-scan to the next"),
@@ -44,6 +46,7 @@ class SpacingForm(QWidget):
         self._suggested: Spacing | None = None
         self.fields: dict[str, QLineEdit] = {}
         self.origins: dict[str, QLabel] = {}
+        self._titles: dict[str, QLabel] = {}
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(4)
@@ -55,7 +58,9 @@ class SpacingForm(QWidget):
             field.setAlignment(Qt.AlignmentFlag.AlignRight)
             field.editingFinished.connect(self._committer(name))
             origin = QLabel()
-            grid.addWidget(QLabel(title), row, 0)
+            label = QLabel(title)
+            grid.addWidget(label, row, 0)
+            self._titles[name] = label
             grid.addWidget(field, row, 1)
             grid.addWidget(origin, row, 2)
             self.fields[name] = field
@@ -70,8 +75,16 @@ class SpacingForm(QWidget):
         self.suggest_button.hide()
         grid.addWidget(self.suggest_button, len(_ROWS) + 1, 0, 1, 3)
 
+    def show_scan(self, volume: OCTVolume) -> None:
+        """Show the spacing of a scan; one B-scan has no distance to the next."""
+        rows: tuple[Mapping[str, QWidget], ...]
+        rows = (self._titles, self.fields, self.origins)
+        for parts in rows:
+            parts["between_bscans"].setVisible(volume.n_bscans > 1)
+        self.show_spacing(volume.spacing)
+
     def show_spacing(self, spacing: Spacing) -> None:
-        """Show the spacing of a scan."""
+        """Show other values."""
         self._spacing = spacing
         self.problem.hide()
         for (name, _, _), value, origin in zip(
@@ -80,13 +93,15 @@ class SpacingForm(QWidget):
             self.fields[name].setText("" if value is None else f"{value:.5g}")
             self.origins[name].setText(_ORIGINS.get(origin) or red("unknown"))
 
-    def suggest(self, suggested: Spacing | None, reason: str = "") -> None:
-        """Offer values for the unknown fields; None offers nothing."""
-        merged = None if suggested is None else _filled(self._spacing, suggested)
-        self._suggested = merged if merged != self._spacing else None
-        self.suggest_button.setVisible(self._suggested is not None)
-        self.suggest_button.setText("Fill in the usual values of the device")
-        self.suggest_button.setToolTip(reason)
+    def suggest(self, suggested: Spacing | None, device: str = "") -> None:
+        """Offer the usual spacing of a device; None offers nothing."""
+        self._suggested = suggested
+        self.suggest_button.setVisible(suggested is not None)
+        if suggested is not None:
+            self.suggest_button.setText(f"Fill in what is usual for {device}")
+            self.suggest_button.setToolTip(
+                " · ".join("unknown" if v is None else f"{v:.4g} µm" for v in suggested)
+            )
 
     def _committer(self, name: str) -> Callable[[], None]:
         return lambda: self._on_edited(name)
@@ -126,17 +141,6 @@ def _parsed(text: str) -> float | None:
 def _with(spacing: Spacing, position: int, value: float | None) -> Spacing:
     pairs = list(zip(spacing, spacing.origins, strict=True))
     pairs[position] = (value, Origin.UNKNOWN if value is None else Origin.USER)
-    return _joined(pairs)
-
-
-def _filled(spacing: Spacing, suggested: Spacing) -> Spacing:
-    """The known values of `spacing`, and suggested ones for the others."""
-    pairs = [
-        (own, origin) if own is not None else (other, other_origin)
-        for own, origin, other, other_origin in zip(
-            spacing, spacing.origins, suggested, suggested.origins, strict=True
-        )
-    ]
     return _joined(pairs)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QVBoxLayout
 
 from napari_octseg.errors import OctsegError
+from napari_octseg.io.checks import sanity_warnings
+from napari_octseg.io.spacing_defaults import default_spacing, known_device
 from napari_octseg.widgets._choosers import ScanChooser
 from napari_octseg.widgets._layers import (
     add_scan,
@@ -16,7 +18,6 @@ from napari_octseg.widgets._layers import (
 )
 from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._opener import Opener
-from napari_octseg.widgets._opening import oddities, usual_spacing
 from napari_octseg.widgets._overlay_switch import OverlaySwitch
 from napari_octseg.widgets._overlays import BoundaryOverlay
 from napari_octseg.widgets._panel import Panel
@@ -87,7 +88,7 @@ class ScanWidget(Panel):
         if volume is None:
             return
         self.facts.show_volume(volume)
-        self.spacing_form.show_spacing(volume.spacing)
+        self.spacing_form.show_scan(volume)
         self._show_advice(volume)
         show_scale_bar(self._viewer, volume)
 
@@ -99,8 +100,11 @@ class ScanWidget(Panel):
             self._show_advice(volume)
 
     def _show_advice(self, volume: OCTVolume) -> None:
-        self.facts.show_warnings(oddities(volume))
-        self.spacing_form.suggest(usual_spacing(volume), volume.device or "")
+        self.facts.show_warnings(sanity_warnings(volume))
+        device = known_device(volume.device, volume.shape)
+        self.spacing_form.suggest(
+            default_spacing(volume), "" if device is None else device.name
+        )
 
     def _offer_boundaries(self, layer: Image | None, volume: OCTVolume | None) -> None:
         boundaries = None if volume is None else volume.boundaries

@@ -5,18 +5,10 @@ import pytest
 
 from napari_octseg.labels import IGNORE, LabelSet
 from napari_octseg.volume import OCTVolume
-from napari_octseg.widgets._legend import ClassTable, areas_mm2
+from napari_octseg.widgets._legend import ClassTable
 
 pytestmark = pytest.mark.gui
 SET = LabelSet.of("background", "RNFL", "GCIPL")
-
-
-def test_areas_are_pixels_times_spacing():
-    labels = np.zeros((10, 10), np.uint8)
-    labels[:5] = 1
-    known = OCTVolume(labels, spacing_um=(None, 4.0, 10.0))
-    assert areas_mm2(labels, known, 3) == pytest.approx([0.002, 0.002, 0.0])
-    assert areas_mm2(labels, OCTVolume(labels), 3) is None
 
 
 def test_the_class_table_shows_areas_only_with_their_unit(qtbot):

@@ -56,14 +56,16 @@ def test_an_emptied_field_makes_the_spacing_unknown(qtbot):
     assert tuple(heard.args[0]) == (120.0, 4.0, None)
 
 
-def test_suggested_values_fill_only_what_is_unknown(qtbot):
+def test_suggested_values_are_taken_by_a_click(qtbot):
     form = SpacingForm()
     qtbot.addWidget(form)
-    form.show_spacing(
-        Spacing(None, 3.9, None, (Origin.UNKNOWN, Origin.FILE, Origin.UNKNOWN))
-    )
-    form.suggest(Spacing.of((120.0, 3.87, 11.5), Origin.DEFAULT))
+    form.show_spacing(Spacing())
+    usual = Spacing.of((120.0, 3.87, 11.5), Origin.DEFAULT)
+    form.suggest(usual, "Spectralis")
+    assert "Spectralis" in form.suggest_button.text()
     with qtbot.waitSignal(form.edited) as heard:
         qtbot.mouseClick(form.suggest_button, Qt.MouseButton.LeftButton)
-    assert tuple(heard.args[0]) == (120.0, 3.9, 11.5)
-    assert heard.args[0].origins == (Origin.DEFAULT, Origin.FILE, Origin.DEFAULT)
+    assert heard.args == [usual]
+    assert form.origins["axial"].text() == "device default"
+    form.suggest(None)
+    assert form.suggest_button.isHidden()
