@@ -140,10 +140,10 @@ def striped(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return grey.clip(0, 254).astype(np.uint8), labels
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders `stripes` and `tissue` with six pictures and label pictures each."""
-    root = tmp_path / "data"
+    root = tmp_path_factory.mktemp("data")
     codes = {"stripes": np.array([0, 7, 3]), "tissue": np.array([0, 1, 1])}
     for folder, code in codes.items():
         for part in ("images", "labels"):
@@ -158,9 +158,9 @@ def data(tmp_path: Path) -> Path:
     return root
 
 
-@pytest.fixture
-def tiny_recipe(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recipe whose network learns `data` within seconds."""
-    path = tmp_path / "recipe.json"
+    path = tmp_path_factory.mktemp("recipe") / "recipe.json"
     path.write_text(json.dumps(RECIPE))
     return path

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from napari_octseg.boundaries import boundaries_to_labels, enforce_order
 from napari_octseg.engine.preprocess import resize
+from napari_octseg.engine.retina import retina_band
 from napari_octseg.errors import ModelError
 from napari_octseg.labels import IGNORE
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_octseg.bundles.card import ModelCard
+
+
+_SOFT_EDGE_PX = 8
+"""Rows beside the retina in which soft edges still count."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +66,9 @@ def soft_boundaries(
 ) -> Tensor:
     """Sub-pixel heights of layer boundaries from class probabilities.
 
-    The height of boundary *k* is the expected number of rows above layer *k*. The
-    background counts as above on the upper side of the tissue's centre of mass, as
-    below on the other.
+    The height of boundary *k* is the expected number of rows above layer *k*, within
+    the one band that is the retina (`retina_band`): what looks like tissue elsewhere
+    counts as background, what looks like background within counts as tissue.
 
     Parameters
     ----------
@@ -79,21 +84,23 @@ def soft_boundaries(
     (N, len(layers) + 1, W), rows of the network's grid, ordered, NaN where a column
     has no layers.
     """
-    _, n_classes, rows, _ = probabilities.shape
-    chosen = list(layers)
-    position = torch.arange(rows, device=probabilities.device, dtype=torch.float32)
-    # Sums over the rows, plain and weighted by position, in one pass: (N, n_classes,
-    # 2, W).
-    moments = torch.stack([torch.ones_like(position), position]) @ probabilities
-    thickness, weighted = moments[:, chosen].unbind(2)  # (N, n_layers, W)
-    mass = thickness.sum(1)  # (N, W)
-    centre = weighted.sum(1) / mass.clamp_min(1e-6)
-    others = [probabilities[:, k] for k in range(n_classes) if k not in chosen]
-    not_layer = sum(others[1:], start=others[0])  # (N, H, W); mostly one class
-    is_above = position[:, None] < centre[:, None]  # (N, H, W)
-    above = (not_layer * is_above).sum(1)[:, None]  # (N, 1, W)
+    rows = probabilities.shape[-2]
+    stack = probabilities[:, list(layers)]  # (N, n_layers, H, W)
+    tissue = stack.sum(1)  # (N, H, W)
+    likely = (tissue > 0.5).cpu().numpy()
+    bands = np.stack([retina_band(one) for one in likely])
+    band = torch.from_numpy(bands).to(probabilities.device)
+    first, last = band[:, 0, None], band[:, 1, None]  # (N, 1, W)
+    row = torch.arange(rows, device=probabilities.device)[:, None]
+    within = (row >= first) & (row <= last)
+    near = (row >= first - _SOFT_EDGE_PX) & (row <= last + _SOFT_EDGE_PX)
+    gain = torch.where(within, 1 / tissue.clamp_min(1e-4), near.to(tissue.dtype))
+    thickness = torch.einsum("nkhw,nhw->nkw", stack, gain)  # (N, n_layers, W)
+    upper = row * 2 < first + last
+    above = ((1 - tissue * gain) * upper).sum(1)[:, None]  # (N, 1, W)
     heights = torch.cat([above, above + thickness.cumsum(1)], dim=1) - 0.5
-    return torch.where((mass < least_px)[:, None], torch.nan, heights)
+    absent = (first > last) | (thickness.sum(1)[:, None] < least_px)
+    return torch.where(absent, torch.nan, heights)
 
 
 def most_likely(probabilities: Tensor) -> Tensor:
@@ -154,7 +161,7 @@ def keep_large(
     cleaned = labels.copy()
     present = [c for c in np.unique(labels) if c not in (0, IGNORE)]
     for index in [c for c in present if not classes or c in classes]:
-        parts = connected(labels == index, connectivity=2)
+        parts = connected(labels == index, connectivity=2)  # type: ignore[no-untyped-call]
         small = np.bincount(parts.ravel()) < least_px
         small[0] = False
         cleaned[small[parts]] = 0

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -55,9 +56,10 @@ def test_missing_data_say_where_they_were_looked_for(
 ) -> None:
     with pytest.raises(RecipeError, match="stripes"):
         load_source(recipe.sources[0], tmp_path / "elsewhere", recipe)
-    (data / "stripes/labels/scan3.png").unlink()
+    shutil.copytree(data, tmp_path / "copy")
+    (tmp_path / "copy/stripes/labels/scan3.png").unlink()
     with pytest.raises(RecipeError, match=r"scan3\.png has no labels"):
-        load_source(recipe.sources[0], data, recipe)
+        load_source(recipe.sources[0], tmp_path / "copy", recipe)
 
 
 def test_the_network_grid_keeps_layers_in_place(recipe: Recipe, data: Path) -> None:

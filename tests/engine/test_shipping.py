@@ -22,11 +22,14 @@ def drain(task):  # type: ignore[no-untyped-def]
             return end.value
 
 
-@pytest.fixture
-def bundle(recipe: Recipe, data: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def bundle(
+    recipe: Recipe, data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The tiny recipe, trained and made a bundle."""
-    best = drain(iter_train(recipe, TrainSettings(data, tmp_path / "run", "cpu")))
-    shipped = iter_ship(recipe, best, tmp_path / "tiny", data=data, hardware="here")
+    root = tmp_path_factory.mktemp("trained")
+    best = drain(iter_train(recipe, TrainSettings(data, root / "run", "cpu")))
+    shipped = iter_ship(recipe, best, root / "tiny", data=data, hardware="here")
     return Path(drain(shipped).folder)
 
 
