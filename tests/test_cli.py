@@ -29,7 +29,7 @@ def scan(tmp_path: Path) -> Path:
     path = tmp_path / "scans" / "eye 1.tif"
     path.parent.mkdir()
     pixels = np.random.default_rng(0).integers(0, 255, (3, 32, 48), np.uint8)
-    tifffile.imwrite(path, pixels)
+    tifffile.imwrite(path, pixels, photometric="minisblack")
     return path
 
 
