@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_octseg.errors import VolumeError
+from napari_octseg.io.napari_hooks import volume_layers
 from napari_octseg.labels import IGNORE
 from napari_octseg.volume import OCTVolume, Origin, Spacing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import napari
-    from napari.layers import Layer
     from numpy.typing import NDArray
 
+    from napari_octseg.io.napari_hooks import LayerData
     from napari_octseg.labels import LabelSet
 
 KEY = "octseg"
 """Where a layer's metadata hold what we know: volume, label_set, model, …"""
-
-AXES = ("B-scan", "depth", "A-scan")
-"""Names of the axes of a volume, beside napari's sliders."""
 
 
 def plain(layer: Any) -> Any:
@@ -81,23 +78,19 @@ def volume_of(layer: Image) -> OCTVolume:
     return volume
 
 
-def add_scan(viewer: napari.Viewer, volume: OCTVolume) -> Image:
+def add_layers(viewer: napari.Viewer, layers: Sequence[LayerData]) -> list[Layer]:
+    """Show what a reader made; the scan among it becomes the active layer."""
+    added = [Layer.create(*one) for one in layers]
+    for layer in added:
+        viewer.add_layer(layer)
+    scans = [layer for layer in added if isinstance(layer, Image)]
+    viewer.layers.selection.active = (scans or added)[0]
+    return added
+
+
+def add_scan(viewer: napari.Viewer, volume: OCTVolume, name: str = "scan") -> Image:
     """Show a volume as a new image layer, with scale and units from its spacing."""
-    scale, units = scale_and_units(volume)
-    name = Path(volume.source).stem if volume.source else volume.device or "scan"
-    layer = Image(
-        volume.data,
-        name=name,
-        scale=scale,
-        units=units,
-        axis_labels=AXES,
-        colormap="gray",
-        gamma=volume.display_gamma,
-        contrast_limits=_grey_range(volume),
-        metadata={KEY: {"volume": volume}},
-    )
-    viewer.add_layer(layer)
-    return layer
+    return add_layers(viewer, volume_layers(volume, name))[0]
 
 
 def set_spacing(viewer: napari.Viewer, layer: Image, spacing: Spacing) -> OCTVolume:
@@ -192,17 +185,6 @@ def dress(layer: Labels, label_set: LabelSet) -> None:
     indices = [*range(len(label_set)), IGNORE]
     names = [*(_full_name(c.name, c.long_name) for c in label_set.classes), "–"]
     layer.features = pd.DataFrame({"index": indices, "class": names})
-
-
-def _grey_range(volume: OCTVolume) -> tuple[float, float]:
-    """Raw values to show as black and white; speckle peaks do not darken the rest."""
-    if volume.data.dtype == np.uint8:
-        return 0.0, 255.0
-    middle = volume.bscan(volume.n_bscans // 2)
-    # Some devices mark "no signal" by huge numbers.
-    usable = middle[np.isfinite(middle) & (middle < 1e9)]
-    top = float(np.percentile(usable, 99.9)) if usable.size else 0.0
-    return 0.0, top or 1.0
 
 
 def _full_name(name: str, long_name: str) -> str:

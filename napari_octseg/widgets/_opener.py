@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QAction
 
     from napari_octseg.engine.progress import Progress
-    from napari_octseg.volume import OCTVolume
+    from napari_octseg.io.napari_hooks import LayerData
 
 
 class Opener(QWidget):
@@ -38,7 +38,7 @@ class Opener(QWidget):
     Signals
     -------
     opened
-        The `OCTVolume` that was read or made.
+        The layers, as napari readers give them: a list of tuples.
     """
 
     opened = Signal(object)
@@ -111,7 +111,7 @@ class Opener(QWidget):
 
     def _start(
         self,
-        steps: Generator[Progress, None, OCTVolume],
+        steps: Generator[Progress, None, list[LayerData]],
         text: str,
         path: Path | None,
     ) -> None:
@@ -125,10 +125,10 @@ class Opener(QWidget):
         self.progress_view.begin(f"{text}…")
         task.start()
 
-    def _on_opened(self, volume: OCTVolume) -> None:
+    def _on_opened(self, layers: list[LayerData]) -> None:
         if self._path is not None:
             remember(self._path)
-        self.opened.emit(volume)
+        self.opened.emit(layers)
 
     def _on_failed(self, error: Exception) -> None:
         show_error(self, error)

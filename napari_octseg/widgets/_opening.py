@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_octseg.engine.progress import Progress
+from napari_octseg.io.napari_hooks import read_layers, volume_layers
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from napari_octseg.volume import OCTVolume
+    from napari_octseg.io.napari_hooks import LayerData
 
 SAMPLES = {
     "spectralis": "Macular oedema, Spectralis look",
@@ -20,15 +21,13 @@ SAMPLES = {
 """Look of a phantom → its entry in the menu."""
 
 
-def reading_steps(path: Path) -> Generator[Progress, None, OCTVolume]:
+def reading_steps(path: Path) -> Generator[Progress, None, list[LayerData]]:
     """Read a file or folder."""
     yield Progress(0, 1, f"reading {path.name}")
-    from napari_octseg.io import read_volume
-
-    return read_volume(path)
+    return read_layers(str(path))
 
 
-def sample_steps(look: str) -> Generator[Progress, None, OCTVolume]:
+def sample_steps(look: str) -> Generator[Progress, None, list[LayerData]]:
     """Make the phantom of one entry of `SAMPLES`."""
     yield Progress(0, 1, "drawing an artificial eye")
     from napari_octseg.phantom import PhantomSettings, make_phantom
@@ -41,4 +40,5 @@ def sample_steps(look: str) -> Generator[Progress, None, OCTVolume]:
         ),
         "topcon": PhantomSettings(look="topcon", shape=(32, 650, 512), seed=12),
     }
-    return make_phantom(settings[look]).volume
+    made = make_phantom(settings[look])
+    return volume_layers(made.volume, f"phantom, {look} look")

@@ -45,7 +45,7 @@ def run_demo(*, out: Path | None = None) -> None:
     viewer.window.resize(1400, 860)
     workbench = WorkbenchWidget(viewer)
     viewer.window.add_dock_widget(workbench, name="Workbench", area="right")
-    viewer.layers.selection.active = add_scan(viewer, make_phantom(SAMPLE).volume)
+    add_scan(viewer, make_phantom(SAMPLE).volume, "OCT phantom")
     segment = workbench.segment
     workbench.tabs.setCurrentWidget(segment)
     segment.model_picker.choose(MODEL)

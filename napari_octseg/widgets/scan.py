@@ -11,7 +11,7 @@ from napari_octseg.io.checks import sanity_warnings
 from napari_octseg.io.spacing_defaults import default_spacing, known_device
 from napari_octseg.widgets._choosers import ScanChooser
 from napari_octseg.widgets._layers import (
-    add_scan,
+    add_layers,
     set_spacing,
     show_scale_bar,
     volume_of,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image
 
+    from napari_octseg.io.napari_hooks import LayerData
     from napari_octseg.volume import OCTVolume, Spacing
 
 
@@ -71,8 +72,8 @@ class ScanWidget(Panel):
         self.body.addWidget(self.boundary_switch)
         self.body.addStretch()
 
-    def _on_opened(self, volume: OCTVolume) -> None:
-        self._viewer.layers.selection.active = add_scan(self._viewer, volume)
+    def _on_opened(self, layers: list[LayerData]) -> None:
+        add_layers(self._viewer, layers)
 
     def _on_scan(self, layer: Image | None) -> None:
         volume = None

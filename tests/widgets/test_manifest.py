@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from npe2 import PluginManager, PluginManifest
+from npe2 import PluginManifest
 
 import napari_octseg
 from napari_octseg.widgets.scan import ScanWidget
@@ -42,9 +42,9 @@ def test_the_workbench_and_its_panels_are_in_the_menus(manifest):
         ("Segment", SegmentWidget),
     ],
 )
-def test_each_entry_docks_its_widget(viewer, models, manifest, display_name, kind):
-    manager = PluginManager.instance()
-    if manifest.name not in manager:
-        manager.register(manifest)
-    _, widget = viewer.window.add_plugin_dock_widget(manifest.name, display_name)
+def test_each_entry_docks_its_widget(
+    npe2pm, viewer, models, manifest, display_name, kind
+):
+    with npe2pm.tmp_plugin(manifest=manifest):
+        _, widget = viewer.window.add_plugin_dock_widget(manifest.name, display_name)
     assert isinstance(widget, kind)

@@ -10,6 +10,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_octseg.boundaries import Boundaries
+from napari_octseg.io.napari_hooks import volume_layers
 from napari_octseg.volume import OCTVolume, Origin
 from napari_octseg.widgets._layers import add_scan, facts_of
 from napari_octseg.widgets._messages import ErrorMessage
@@ -77,7 +78,7 @@ def test_opening_can_be_given_up(qtbot, viewer, scan, monkeypatch):
     def slow(path):
         while not may_end.wait(0.01):
             yield Progress(0, 1)
-        return OCTVolume(np.zeros((2, 8, 8), np.uint8))
+        return volume_layers(OCTVolume(np.zeros((2, 8, 8), np.uint8)), "slow")
 
     monkeypatch.setattr("napari_octseg.widgets._opener.reading_steps", slow)
     scan.opener.open_path(Path("slow.vol"))

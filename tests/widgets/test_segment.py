@@ -29,7 +29,7 @@ def segment(viewer, models) -> SegmentWidget:
 
 @pytest.fixture
 def scan(viewer, volume):
-    return add_scan(viewer, volume)
+    return add_scan(viewer, volume, "eye")
 
 
 def run(qtbot, segment) -> None:
