@@ -200,7 +200,7 @@ def plain(network: nn.Module, image: torch.Tensor, device: torch.device) -> list
 @torch.inference_mode()
 def engine(runner: Runner, image: torch.Tensor, device: torch.device) -> list[float]:
     """The engine's network on one B-scan that is already on the device."""
-    there = image.to(device, runner.dtype, memory_format=torch.channels_last)
+    there = image.to(device, memory_format=torch.channels_last)
     with freed_memory_kept():
         return timed(lambda: runner.network(there), device)
 

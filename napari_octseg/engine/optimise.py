@@ -10,6 +10,7 @@ recorded (control flow that depends on values) runs as it is.
 
 from __future__ import annotations
 
+import copy
 import logging
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,12 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from napari_octseg.engine.device import has_onednn
+from napari_octseg.engine.rounding import (
+    ExactHead,
+    SplitImage,
+    round_weights,
+    split_convolution,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,26 +36,46 @@ logger = logging.getLogger(__name__)
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 
 
-def optimise(network: nn.Module, device: torch.device) -> nn.Module:
+def optimise(
+    network: nn.Module, device: torch.device, dtype: torch.dtype = torch.float32
+) -> nn.Module:
     """A network for inference on `device` with the outputs of `network`.
 
     Parameters
     ----------
     network
-        Float32, in evaluation mode, on the CPU. It is not changed, but may share
-        weights with the result.
-    device
-        Where it will run.
+        Float32, in evaluation mode, on the CPU; it is not changed.
+    device, dtype
+        Where and in which precision it will run.
+
+    Returns
+    -------
+    A network on `device` in `dtype`, channels-last, that takes float32 images.
     """
+    fast = _rewritten(copy.deepcopy(network), device, dtype)
+    if dtype != torch.float32:
+        with torch.no_grad():
+            for module in fast.modules():
+                if isinstance(module, (nn.Conv2d, PackedConv2d)):
+                    module.weight.copy_(round_weights(module.weight, dtype))
+    there = fast.to(device, dtype)
+    return there.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def _rewritten(
+    network: nn.Module, device: torch.device, dtype: torch.dtype
+) -> nn.Module:
     try:
         graph = fx.symbolic_trace(network)
     except (TraceError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         # Whatever a forward does that a symbol cannot: the network runs, only slower.
         logger.info("%s runs as it is: %s", type(network).__name__, error)
-        return network
+        return network if dtype == torch.float32 else _Converting(network, dtype)
     with torch.no_grad():
         _drop_dropout(graph)
         _fold_batch_norm(graph)
+        if dtype != torch.float32:
+            _keep_ends_exact(graph, dtype)
         if device.type == "cpu":
             _replace_pooling(graph)
             if _has_onednn_convolution():
@@ -114,6 +141,24 @@ class HalvingMaxPool(nn.Module):
         )
 
 
+class _Convert(nn.Module):
+    """An image in another precision."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.to(self.dtype)
+
+
+class _Converting(nn.Sequential):
+    """A network that takes float32 images, whatever it computes in."""
+
+    def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__(_Convert(dtype), network)
+
+
 def _drop_dropout(graph: fx.GraphModule) -> None:
     modules = dict(graph.named_modules())
     for node in list(graph.graph.nodes):
@@ -136,6 +181,32 @@ def _fold_batch_norm(graph: fx.GraphModule) -> None:
             modules = dict(graph.named_modules())
             node.replace_all_uses_with(source)
             graph.graph.erase_node(node)
+
+
+def _keep_ends_exact(graph: fx.GraphModule, dtype: torch.dtype) -> None:
+    modules = dict(graph.named_modules())
+    (result,) = (node for node in graph.graph.nodes if node.op == "output")
+    head = _module_of(result.args[0], modules)
+    if type(head) is nn.Conv2d and _is_pointwise(head):
+        _replace(graph, result.args[0], ExactHead(head))
+        modules = dict(graph.named_modules())
+    (image,) = (node for node in graph.graph.nodes if node.op == "placeholder")
+    graph.add_submodule("split_image", SplitImage(dtype))
+    graph.add_submodule("convert_image", _Convert(dtype))
+    for node in list(image.users):
+        first = _module_of(node, modules)
+        splits = type(first) is nn.Conv2d and first.groups == 1
+        with graph.graph.inserting_before(node):
+            name = "split_image" if splits else "convert_image"
+            node.replace_input_with(image, graph.graph.call_module(name, (image,)))
+        if splits and isinstance(first, nn.Conv2d):
+            _replace(graph, node, split_convolution(first, dtype))
+
+
+def _is_pointwise(conv: nn.Conv2d) -> bool:
+    geometry = (conv.kernel_size, conv.stride, conv.padding)
+    plain = conv.groups == 1 and not isinstance(conv.padding, str)
+    return plain and [_integers(v) for v in geometry] == [[1, 1], [1, 1], [0, 0]]
 
 
 def _fuse_convolutions(graph: fx.GraphModule) -> None:

@@ -85,19 +85,23 @@ def soft_boundaries(
     has no layers.
     """
     rows = probabilities.shape[-2]
-    stack = probabilities[:, list(layers)]  # (N, n_layers, H, W)
-    tissue = stack.sum(1)  # (N, H, W)
+    # Layer by layer: what is worked on stays in the cache of a processor.
+    each = [probabilities[:, index] for index in layers]  # (N, H, W)
+    tissue = sum(each[1:], start=each[0])
     likely = (tissue > 0.5).cpu().numpy()
     bands = np.stack([retina_band(one) for one in likely])
     band = torch.from_numpy(bands).to(probabilities.device)
     first, last = band[:, 0, None], band[:, 1, None]  # (N, 1, W)
-    row = torch.arange(rows, device=probabilities.device)[:, None]
+    top = max(int(first.min()) - _SOFT_EDGE_PX, 0)
+    end = max(min(int(last.max()) + _SOFT_EDGE_PX + 1, rows), top)
+    row = torch.arange(top, end, device=probabilities.device)[:, None]
+    tissue = tissue[:, top:end]  # nothing counts above and below the retina
     within = (row >= first) & (row <= last)
     near = (row >= first - _SOFT_EDGE_PX) & (row <= last + _SOFT_EDGE_PX)
     gain = torch.where(within, 1 / tissue.clamp_min(1e-4), near.to(tissue.dtype))
-    thickness = torch.einsum("nkhw,nhw->nkw", stack, gain)  # (N, n_layers, W)
+    thickness = torch.stack([(one[:, top:end] * gain).sum(1) for one in each], 1)
     upper = row * 2 < first + last
-    above = ((1 - tissue * gain) * upper).sum(1)[:, None]  # (N, 1, W)
+    above = top + ((1 - tissue * gain) * upper).sum(1)[:, None]  # (N, 1, W)
     heights = torch.cat([above, above + thickness.cumsum(1)], dim=1) - 0.5
     absent = (first > last) | (thickness.sum(1)[:, None] < least_px)
     return torch.where(absent, torch.nan, heights)

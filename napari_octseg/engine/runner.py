@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -49,8 +48,7 @@ class Runner:
         self.device = device
         self.dtype = dtype
         self.tiling = tiling
-        own = copy.deepcopy(optimise(network, device)).to(device, dtype)
-        self.network = own.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = optimise(network, device, dtype)
 
     # A decorator, not a block in a generator: the mode must not outlive the call.
     @torch.inference_mode()
@@ -72,7 +70,7 @@ class Runner:
         torch.OutOfMemoryError, RuntimeError
             If the batch is too large for the device; `is_out_of_memory` knows both.
         """
-        images = batch.to(self.device, self.dtype, memory_format=torch.channels_last)
+        images = batch.to(self.device, memory_format=torch.channels_last)
         if self.tiling is None:
             return self._whole(images)
         return predict_tiled(self._whole, images, self.tiling)
@@ -124,5 +122,7 @@ def run_within_memory(runner: Runner, batch: Tensor) -> list[Tensor]:
     release_cached(runner.device)
     half = (len(batch) + 1) // 2
     return [
-        part for some in torch.split(batch, half) for part in run_within_memory(runner, some)
+        part
+        for some in torch.split(batch, half)
+        for part in run_within_memory(runner, some)
     ]
