@@ -91,7 +91,9 @@ class BoundaryOverlay:
         self.layer.data = lines
         if len(lines):
             self.layer.edge_color = self._rgba[owner]
-        self.layer.edge_width = 2.0 * float(min(image.scale[-2:]))
+        # Thin when zoomed in, and still there when the whole B-scan is in view.
+        across = self._boundaries.heights.shape[-1] * image.scale[-1]
+        self.layer.edge_width = float(max(1.5 * min(image.scale[-2:]), across / 800))
 
     def _on_step(self, event: Any = None) -> None:
         if bscan_on_screen(self._viewer, self._image_layer) != self._drawn:

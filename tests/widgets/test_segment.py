@@ -4,8 +4,9 @@ import threading
 
 import numpy as np
 import pytest
+import tifffile
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_octseg.engine.progress import Progress
 from napari_octseg.labels import IGNORE
@@ -254,6 +255,23 @@ def test_a_single_picture_gets_two_dimensional_labels(qtbot, viewer, segment):
     [labels] = labels_of(viewer)
     assert labels.data.shape == (32, 48)
     assert "px" in segment.labels_view.class_table.item(0, 1).text()
+
+
+def test_labels_are_saved_by_the_button(
+    qtbot, viewer, segment, scan, tmp_path, monkeypatch
+):
+    run(qtbot, segment)
+    [labels] = labels_of(viewer)
+    path = tmp_path / "labels.tif"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    button = segment.labels_view.save_button
+    qtbot.mouseClick(button, LEFT)
+    assert (tifffile.imread(path) == labels.data).all()
+    path = tmp_path / "labels.docx"
+    qtbot.mouseClick(button, LEFT)
+    [message] = segment.window().findChildren(ErrorMessage)
+    assert "docx" in message.text.text()
+    message.close()
 
 
 def test_a_broken_model_is_grey_and_says_why(segment):
