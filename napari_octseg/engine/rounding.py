@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+_PIXELS_AT_ONCE = 16_384
+
 
 def round_weights(weight: Tensor, dtype: torch.dtype) -> Tensor:
     """Weights that `dtype` can hold, with the sum of each kernel kept.
@@ -87,14 +89,20 @@ class ExactHead(nn.Module):
         super().__init__()
         # Not parameters: they stay fp32 when the network is converted.
         self.weight = conv.weight.detach().flatten(1).clone()  # (C_out, C_in)
-        self.bias = None if conv.bias is None else conv.bias.detach().clone()[:, None]
+        bias = torch.zeros(len(self.weight)) if conv.bias is None else conv.bias
+        self.offset = bias.detach().clone()[:, None]
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C_in, H, W) → (N, C_out, H, W) float32, contiguous."""
         n, channels, rows, columns = x.shape
         pixels = x.permute(0, 2, 3, 1).reshape(n, rows * columns, channels)
-        weight = self.weight.to(x.device)
-        out = weight @ pixels.float().transpose(1, 2)  # (N, C_out, H * W)
-        if self.bias is not None:
-            out += self.bias.to(x.device)
-        return out.view(n, -1, rows, columns)
+        weight, offset = self.weight.to(x.device), self.offset.to(x.device)
+        out = x.new_empty(n, len(weight), rows * columns, dtype=torch.float32)
+        # On a CPU in pieces that stay in its cache.
+        at_once = _PIXELS_AT_ONCE if x.device.type == "cpu" else rows * columns
+        for image, logits in zip(pixels, out, strict=True):
+            for start in range(0, rows * columns, at_once):
+                piece = slice(start, start + at_once)
+                some = image[piece].float().t()
+                torch.addmm(offset, weight, some, out=logits[:, piece])
+        return out.view(n, len(weight), rows, columns)
