@@ -45,6 +45,8 @@ def run_demo(*, out: Path | None = None) -> None:
     viewer.window.resize(1400, 860)
     workbench = WorkbenchWidget(viewer)
     viewer.window.add_dock_widget(workbench, name="Workbench", area="right")
+    # The scan is fitted to the canvas, whose size is known once the dock is laid out.
+    QApplication.processEvents()
     add_scan(viewer, make_phantom(SAMPLE).volume, "OCT phantom")
     segment = workbench.segment
     workbench.tabs.setCurrentWidget(segment)

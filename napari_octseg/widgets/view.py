@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import napari
+from qtpy.QtWidgets import QApplication
 
 from napari_octseg.io.napari_hooks import read_layers
 from napari_octseg.widgets._layers import add_layers
@@ -30,6 +31,8 @@ def run_view(files: Sequence[Path]) -> None:
     viewer = napari.Viewer()
     workbench = WorkbenchWidget(viewer)
     viewer.window.add_dock_widget(workbench, name="Workbench", area="right")
+    # Scans are fitted to the canvas, whose size is known once the dock is laid out.
+    QApplication.processEvents()
     for layers in scans:
         add_layers(viewer, layers)
     napari.run()

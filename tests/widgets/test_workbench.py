@@ -83,6 +83,7 @@ def test_the_picture_of_the_window(qtbot, viewer, tmp_path):
     viewer.window.resize(1400, 860)
     workbench = WorkbenchWidget(viewer)
     viewer.window.add_dock_widget(workbench, name="Workbench")
+    qtbot.waitUntil(workbench.isVisible)
     picker = workbench.segment.model_picker
     picker.choose("octid-unet")
     if picker.card is None or picker.card.name != "octid-unet":
