@@ -62,7 +62,12 @@ def _read_image(path: Path, name: str, imageio: str) -> tuple[NDArray[Any], Spac
     with broken_file(path, name, RuntimeError):
         image = sitk.ReadImage(str(path), imageIO=imageio)
         pixels = sitk.GetArrayFromImage(image)
-    if image.GetNumberOfComponentsPerPixel() > 1:
+    n_channels = image.GetNumberOfComponentsPerPixel()
+    if n_channels > 4:
+        raise ReadError(
+            f"{path.name} has {n_channels} values per pixel", allowed="grey or colour"
+        )
+    if n_channels > 1:
         pixels, _ = to_grey(pixels)
     # NIfTI stores float32: 0.06 mm comes back as 59.99999865 µm
     spacing_um = tuple(round(mm * _UM_PER_MM, 5) for mm in image.GetSpacing())

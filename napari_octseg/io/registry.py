@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_octseg.io import (
+    dicom_opt,
+    duke_mat,
     eye,
     heyex_vol,
     heyex_xml,
@@ -25,6 +27,8 @@ FORMATS: tuple[Format, ...] = (
     tiff.FORMAT,
     numpy_files.NPY,
     numpy_files.NPZ,
+    duke_mat.FORMAT,
+    dicom_opt.FORMAT,
     eye.FORMAT,
     heyex_vol.FORMAT,
     heyex_xml.FORMAT,

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_octseg.errors import ReadError
-from napari_octseg.io.format import Format, ReadOptions, broken_file, truncated
+from napari_octseg.io.format import Format, ReadOptions, broken_file
 from napari_octseg.io.lazy import native_lazily, stack_lazily
 from napari_octseg.io.pixels import native, to_grey
 from napari_octseg.io.tiff_spacing import ome_facts, tiff_spacing
+from napari_octseg.io.tiff_structure import check_complete
 from napari_octseg.labels import LabelSet
 from napari_octseg.volume import Laterality, OCTVolume
 
@@ -41,7 +42,7 @@ def _read(path: Path, options: ReadOptions) -> OCTVolume:
     with _opened(path) as tif:
         with broken_file(path, _NAME, *_DAMAGE):
             series = max(tif.series, key=lambda s: s.nbytes)
-            _check_complete(tif, series, path)
+            check_complete(tif, series, path)
             lazy = series.nbytes > options.lazy_bytes
             pixels = _left_on_disk(path, tif, series) if lazy else series.asarray()
         spacing, spacing_note = tiff_spacing(tif, series)
@@ -49,14 +50,13 @@ def _read(path: Path, options: ReadOptions) -> OCTVolume:
             ome_facts(tif.ome_metadata).get("laterality", "")
         )
         n_series = len(tif.series)
-        data, notes = _as_bscans(
-            _as_shown_grey(pixels, series.keyframe), series.axes, path
-        )
+        axes, planes_note = _axes_meant(tif, series)
+        data, notes = _as_bscans(_as_shown_grey(pixels, series.keyframe), axes, path)
     if n_series > 1:
         notes.append(f"Of {n_series} image series the largest was read.")
     if not lazy:
         data = np.ascontiguousarray(native(data))
-    notes += [spacing_note] if spacing_note else []
+    notes += [note for note in (planes_note, spacing_note) if note]
     return OCTVolume(data, spacing=spacing, laterality=laterality, notes=tuple(notes))
 
 
@@ -70,37 +70,20 @@ def _opened(path: Path) -> Iterator[Any]:
         yield tif
 
 
-def _check_complete(tif: Any, series: Any, path: Path) -> None:
-    """Raise where pixels or pages lie behind the end of the file.
+def _axes_meant(tif: Any, series: Any) -> tuple[str, str | None]:
+    """Axes of a series, with B-scans that were only written as colour or channels.
 
-    tifffile logs a broken chain of pages and goes on with those before the break, so
-    a truncated stack would open as a shorter one.
+    tifffile writes an array of 3 or 4 planes as colour and, for ImageJ, any stack as
+    channels, unless told otherwise.
     """
-    size = tif.filehandle.size
-    ends = [size]
-    if series.dataoffset is not None:
-        ends.append(series.dataoffset + series.nbytes)
-    for page in series.pages:
-        if page is None:
-            raise truncated(path, _NAME, expected=size + 1, got=size)
-        ends += [
-            o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False)
-        ]
-    if max(ends) > size:
-        raise truncated(path, _NAME, expected=max(ends), got=size)
-    if tif.is_imagej:  # may end the chain early on purpose: one page, many images
-        return
-    here = tif.pages.next_page_offset
-    width = tif.tiff.offsetsize
-    tif.filehandle.seek(here)
-    pointer = tif.filehandle.read(width)
-    if len(pointer) < width or struct.unpack(tif.tiff.offsetformat, pointer)[0] != 0:
-        raise ReadError(
-            f"{path.name} is truncated: its list of pages breaks off after "
-            f"{len(tif.pages)}",
-            allowed="a complete TIFF file",
-            todo="copy or export the file again",
-        )
+    axes: str = series.axes
+    n_planes = series.shape[0]
+    mode = (tif.imagej_metadata or {}).get("mode")
+    if (axes == "SYX" and tif.is_shaped) or (
+        axes == "CYX" and (n_planes > 4 or mode == "grayscale")
+    ):
+        return "QYX", f"The {n_planes} planes were taken as B-scans."
+    return axes, None
 
 
 def _left_on_disk(path: Path, tif: Any, series: Any) -> Any:
