@@ -259,14 +259,16 @@ class OCTVolume:
         B-scan after the display exponent, because their full range is rarely used.
         """
         raw = self.bscan(index)
+        shown: NDArray[np.float32]
         if raw.dtype == np.uint8:
             levels = np.arange(256, dtype=np.float32) / np.float32(255)
-            return (levels ** np.float32(self.display_gamma))[raw]
+            shown = (levels ** np.float32(self.display_gamma))[raw]
+            return shown
         values = raw.astype(np.float32)
         values = np.where(np.isfinite(values) & (values < 1e9), values, 0)
         values = np.maximum(values, 0) ** np.float32(self.display_gamma)
         top = float(np.percentile(values, 99.9)) or float(values.max()) or 1.0
-        shown: NDArray[np.float32] = np.minimum(values / np.float32(top), 1)
+        shown = np.minimum(values / np.float32(top), 1)
         return shown
 
 

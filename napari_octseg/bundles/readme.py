@@ -33,7 +33,9 @@ def card_text(card: ModelCard) -> str:
             lines += ["| boundary | mean absolute error, px |", "|---|---|"]
             lines += [f"| {k} | {v:.2f} |" for k, v in score.boundary_mae_px.items()]
             lines += [""]
-        lines += [f"{score.note} `{score.command}` ({score.hardware})".strip(), ""]
+        how = [score.note, f"`{score.command}`" if score.command else ""]
+        how += [f"({score.hardware})" if score.hardware else ""]
+        lines += [" ".join(part for part in how if part), ""]
     lines += ["## Limits", "", card.limits, "", "## Licence", "", card.licence, ""]
     lines += [card.reference, ""]
     return "\n".join(lines)
