@@ -2,6 +2,7 @@
 
     python -m benchmarks.inference                    # both U-Nets, this machine's CPU
     python -m benchmarks.inference --device cuda --json speed.json
+    python -m benchmarks.inference --busy           # while the machine does other work
 
 All contenders have the same weights and the same image and take turns in rounds:
 
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
 
     from napari_octseg.engine.runner import Precision, Runner
 
+    Clock = Callable[[], float]
+
 LAYERS = ("RNFL", "GCIPL", "INL", "OPL", "ONL", "EZ", "RPE")
 # Arguments of the network, side of its square input in px, layers.
 CASES: dict[str, tuple[dict[str, Any], int, tuple[str, ...]]] = {
@@ -79,13 +82,22 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--models", nargs="+", default=list(CASES), choices=list(CASES))
+    parser.add_argument(
+        "--busy",
+        action="store_true",
+        help="one thread, processor time instead of wall time",
+    )
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     asked = parser.parse_args()
     device = choose_device(asked.device).device
+    if asked.busy:
+        torch.set_num_threads(1)
+    seconds_now = time.process_time if asked.busy else time.perf_counter
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NAPARI_OCTSEG_MODELS"] = folder
         rows = [
-            measure(name, device, asked.rounds, Path(folder)) for name in asked.models
+            measure(name, device, asked.rounds, Path(folder), seconds_now)
+            for name in asked.models
         ]
     print(as_markdown(rows, device))
     if asked.json:
@@ -93,7 +105,7 @@ def main() -> None:
 
 
 def measure(
-    name: str, device: torch.device, rounds: int, folder: Path
+    name: str, device: torch.device, rounds: int, folder: Path, now: Clock
 ) -> dict[str, Any]:
     """All figures of one model."""
     model = bundle_of(name, folder)
@@ -111,15 +123,17 @@ def measure(
     precision = half_precision(device) if is_random else "auto"
     runner = first_runner(volume, model, device, precision)
     contenders: dict[str, Callable[[], list[float]]] = {
-        "plain": lambda: plain(network.to(device), image, device),
-        "engine": lambda: engine(runner, image, device),
-        "engine, B-scan to labels": lambda: whole(volume, model, device, precision),
-        "ceiling": lambda: ceiling(gflop, device, runner.dtype),
+        "plain": lambda: plain(network.to(device), image, device, now),
+        "engine": lambda: engine(runner, image, device, now),
+        "engine, B-scan to labels": lambda: whole(
+            volume, model, device, precision, now
+        ),
+        "ceiling": lambda: ceiling(gflop, device, runner.dtype, now),
     }
     if device.type == "cpu":
         session = onnx_session(network, image)
         feed = {"image": image.numpy()}
-        contenders["onnx"] = lambda: timed(lambda: session.run(None, feed), device)
+        contenders["onnx"] = lambda: timed(lambda: session.run(None, feed), device, now)
     seconds: dict[str, list[float]] = {key: [] for key in contenders}
     for _ in range(rounds):
         for key, run in contenders.items():
@@ -170,15 +184,15 @@ def volume_for(spec: Input) -> OCTVolume:
     return OCTVolume((bands * speckle).clip(0, 255).astype(np.uint8))
 
 
-def timed(call: Callable[[], object], device: torch.device) -> list[float]:
+def timed(call: Callable[[], object], device: torch.device, now: Clock) -> list[float]:
     """Seconds of `CALLS` calls, after one that does not count."""
     seconds = []
     for _ in range(CALLS + 1):
         wait_for(device)
-        started = time.perf_counter()
+        started = now()
         call()
         wait_for(device)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(now() - started)
     return seconds[1:]
 
 
@@ -191,32 +205,40 @@ def wait_for(device: torch.device) -> None:
 
 
 @torch.inference_mode()
-def plain(network: nn.Module, image: torch.Tensor, device: torch.device) -> list[float]:
+def plain(
+    network: nn.Module, image: torch.Tensor, device: torch.device, now: Clock
+) -> list[float]:
     """Eager fp32, contiguous, one B-scan at a time."""
     there = image.to(device)
-    return timed(lambda: network(there), device)
+    return timed(lambda: network(there), device, now)
 
 
 @torch.inference_mode()
-def engine(runner: Runner, image: torch.Tensor, device: torch.device) -> list[float]:
+def engine(
+    runner: Runner, image: torch.Tensor, device: torch.device, now: Clock
+) -> list[float]:
     """The engine's network on one B-scan that is already on the device."""
     there = image.to(device, memory_format=torch.channels_last)
     with freed_memory_kept():
-        return timed(lambda: runner.network(there), device)
+        return timed(lambda: runner.network(there), device, now)
 
 
 def whole(
-    volume: OCTVolume, model: str, device: torch.device, precision: Precision
+    volume: OCTVolume,
+    model: str,
+    device: torch.device,
+    precision: Precision,
+    now: Clock,
 ) -> list[float]:
     """`iter_segment` per B-scan: preparation, network, boundaries, labels."""
     steps = iter_segment(
         volume, model, device=str(device), precision=precision, batch_size=1
     )
     seconds = []
-    started = time.perf_counter()
+    started = now()
     for _ in steps:
-        seconds.append(time.perf_counter() - started)
-        started = time.perf_counter()
+        seconds.append(now() - started)
+        started = now()
     return seconds[-CALLS:]  # before: loading, and the first B-scan
 
 
@@ -243,7 +265,9 @@ def first_runner(
 
 
 @torch.inference_mode()
-def ceiling(gflop: float, device: torch.device, dtype: torch.dtype) -> list[float]:
+def ceiling(
+    gflop: float, device: torch.device, dtype: torch.dtype, now: Clock
+) -> list[float]:
     """Seconds for `gflop` at the rate of the best of several large matrix products."""
     best = 0.0
     for m, n, k in MATRICES:
@@ -255,7 +279,7 @@ def ceiling(gflop: float, device: torch.device, dtype: torch.dtype) -> list[floa
             lambda a=a, b=b, out=out: torch.mm(a, b, out=out),
             lambda a=a, b=straight: torch.nn.functional.linear(a, b),
         ):
-            best = max(best, 2e-9 * m * n * k / min(timed(product, device)))
+            best = max(best, 2e-9 * m * n * k / min(timed(product, device, now)))
     return [gflop / best]
 
 
