@@ -65,7 +65,7 @@ def _write_ome(
         ome=True,
         bigtiff=n_bytes > _BIG_TIFF_BYTES,
         photometric="minisblack",
-        compression="deflate",
+        compression="zlib",  # the deflate that every TIFF reader knows
         metadata=metadata,
     )
 

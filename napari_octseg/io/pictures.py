@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 _TIFF_SUFFIXES = (".tif", ".tiff")
-_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM")
+_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 
 def _is_picture(path: Path, head: bytes) -> bool:
-    return head.startswith(_MAGIC[:2]) or (
-        head.startswith(_MAGIC[2]) and path.suffix.lower() not in (".vol", ".e2e")
-    )
+    if head.startswith(_MAGIC):
+        return True
+    # BMP begins with two letters only; its second header says how long it is
+    header_bytes = int.from_bytes(head[14:18], "little")
+    return head.startswith(b"BM") and header_bytes in (12, 40, 52, 56, 64, 108, 124)
 
 
 def _read_picture(path: Path) -> tuple[NDArray[Any], str | None]:

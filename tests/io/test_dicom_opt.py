@@ -122,7 +122,7 @@ def test_scrambled_zeiss_pixels_ask_for_another_export(tmp_path, scan):
     dataset.PixelData = encapsulate([b"\x13\x37" * 40] * len(scan))
     dataset["PixelData"].is_undefined_length = True
     dataset.save_as(tmp_path / "scan.dcm")
-    with pytest.raises(ReadError, match="scrambled.*export the scan again"):
+    with pytest.raises(ReadError, match=r"scrambled.*export the scan again"):
         read_volume(tmp_path / "scan.dcm")
 
 
