@@ -39,7 +39,7 @@ _CLASSES: dict[str, tuple[str, str]] = {
     "SRF": ("subretinal fluid", "#ffe119"),
     "PED": ("pigment epithelial detachment", "#d6278b"),
     "drusen": ("drusen", "#ff9f1c"),
-    "RPD": ("reticular pseudodrusen and drusen", "#ff9f1c"),
+    "RPD": ("reticular pseudodrusen and drusen", "#c49c94"),
     "HF": ("hard exudates and hyperreflective foci", "#ffffff"),
     "GA": ("geographic atrophy", "#3d5afe"),
     "FCE": ("focal choroidal excavation", "#2ca02c"),

@@ -134,7 +134,8 @@ class OCTVolume:
         How the B-scans lie on the fundus.
     positions
         (n_bscans, 2, 2) float32: start and end of each B-scan as (x, y) in mm on the
-        fundus; NaN where unknown. None if the file says nothing.
+        fundus (of a circle scan: start and centre); NaN where unknown. None if the file
+        says nothing.
     boundaries
         What the device (or the file) segmented; heights in px from the top.
     localizer
@@ -206,8 +207,8 @@ class OCTVolume:
             "positions": (self.positions, (n_bscans, 2, 2)),
             "labels": (self.labels, (n_bscans, depth, width)),
             "boundaries": (
-                None if self.boundaries is None else self.boundaries.heights[0],
-                (n_bscans, width),
+                None if self.boundaries is None else self.boundaries.heights,
+                (len(self.boundaries.names) if self.boundaries else 0, n_bscans, width),
             ),
         }
         for name, (array, shape) in expected.items():
@@ -254,7 +255,8 @@ class OCTVolume:
     def bscan_as_shown(self, index: int) -> NDArray[np.float32]:
         """One B-scan as the device shows it: (depth, width) float32 in 0…1.
 
-        Non-finite values and the huge markers some devices write for "no signal" are 0.
+        Non-finite values and the huge markers some devices write for "no signal" are
+        the darkest. Where values are negative, black is their 0.1th percentile.
         uint8 is divided by 255; uint16 and float32 by the 99.9th percentile of the
         B-scan after the display exponent, because their full range is rarely used.
         """
@@ -266,6 +268,9 @@ class OCTVolume:
             return shown
         values = raw.astype(np.float32)
         values = np.where(np.isfinite(values) & (values < 1e9), values, 0)
+        if values.min() < 0:
+            # Decibels and signed integers: the darkest value is black, not zero.
+            values = values - np.float32(np.percentile(values, 0.1))
         values = np.maximum(values, 0) ** np.float32(self.display_gamma)
         top = float(np.percentile(values, 99.9)) or float(values.max()) or 1.0
         shown = np.minimum(values / np.float32(top), 1)

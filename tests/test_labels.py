@@ -4,8 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from napari_octseg.bundles.registry import list_models
 from napari_octseg.errors import LabelError
 from napari_octseg.labels import IGNORE, LabelClass, LabelSet, canonical_name, remap
+from napari_octseg.phantom import FINDING_SET, LAYER_SET
 
 LAYERS = LabelSet.of("background", "RNFL", "GCIPL", "INL")
 
@@ -46,10 +48,17 @@ def test_neighbouring_layers_differ_in_lightness() -> None:
     assert np.abs(np.diff(lightness)).min() > 0.08
 
 
-def test_background_is_transparent_and_all_colours_differ() -> None:
-    colours = LAYERS.colours
-    assert colours[0][3] == 0
-    assert len({colour[:3] for colour in colours.values()}) == len(LAYERS)
+def test_background_is_transparent() -> None:
+    assert LAYERS.colours[0][3] == 0
+
+
+@pytest.mark.parametrize(
+    "label_set",
+    [LAYER_SET, FINDING_SET, *(card.label_set for card in list_models())],
+)
+def test_all_colours_of_a_label_set_differ(label_set: LabelSet) -> None:
+    colours = label_set.colours
+    assert len({colour[:3] for colour in colours.values()}) == len(label_set)
 
 
 def test_what_has_no_counterpart_is_not_graded() -> None:

@@ -94,6 +94,20 @@ def test_heyex_intensities_are_shown_as_the_device_shows_them() -> None:
     assert shown[1] / shown[2] == pytest.approx(0.5, abs=0.01)
 
 
+def test_decibels_are_shown_from_dark_to_bright() -> None:
+    decibels = np.linspace(-60, 0, 50, dtype=np.float32).reshape(1, 5, 10)
+    shown = OCTVolume(decibels).bscan_as_shown(0).ravel()
+    assert shown[0] < 0.01
+    assert shown[25] == pytest.approx(0.5, abs=0.03)
+    assert shown[-1] == pytest.approx(1.0, abs=0.03)
+
+
+def test_boundaries_without_any_are_no_crash() -> None:
+    none = Boundaries((), np.zeros((0, 2, 20), np.float32))
+    data = np.zeros((2, 30, 20), np.uint8)
+    assert OCTVolume(data, boundaries=none).boundaries is none
+
+
 @given(st.sampled_from(["uint8", "uint16", "float32"]), st.integers(0, 2**32 - 1))
 def test_shown_values_are_finite_and_within_0_and_1(dtype: str, seed: int) -> None:
     random = np.random.default_rng(seed)

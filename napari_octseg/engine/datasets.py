@@ -117,14 +117,23 @@ def load_source(source: Source, root: Path, recipe: Recipe) -> list[LabelledBsca
     return loaded
 
 
-def is_held_out(bscan: LabelledBscan) -> bool:
-    """Whether a B-scan belongs to its source's validation part."""
-    held_out = bscan.source.validation
+def is_held_out(name: str, source: Source) -> bool:
+    """Whether the B-scan of that name belongs to the source's validation part."""
+    held_out = source.validation
     if len(held_out) == 2 and all(isinstance(v, int) for v in held_out):
-        numbers = re.findall(r"\d+", bscan.name)
+        numbers = re.findall(r"\d+", name)
         first, last = int(held_out[0]), int(held_out[1])
         return bool(numbers) and first <= int(numbers[-1]) <= last
-    return bscan.name in held_out
+    return name in held_out
+
+
+def n_training_bscans(source: Source, root: Path) -> int:
+    """How many B-scans of a source are trained on."""
+    if source.kind == "phantom":
+        names = [f"phantom-{number}" for number in range(source.n_phantoms)]
+    else:
+        names = [path.stem for path in (root / source.folder).glob(source.images)]
+    return sum(not is_held_out(name, source) for name in names)
 
 
 def on_network_grid(

@@ -17,7 +17,7 @@ from napari_octseg.engine.datasets import (
     load_source,
 )
 from napari_octseg.engine.inference import segment
-from napari_octseg.engine.metrics import Overlap, boundary_mae_px, overlap
+from napari_octseg.engine.metrics import HeightError, Overlap, height_errors, overlap
 from napari_octseg.engine.progress import Progress
 from napari_octseg.errors import ModelError, RecipeError
 from napari_octseg.labels import IGNORE, remap
@@ -25,8 +25,6 @@ from napari_octseg.labels import IGNORE, remap
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from napari_octseg.engine.inference import Segmentation
     from napari_octseg.engine.recipe import Recipe, Source
@@ -77,7 +75,7 @@ def iter_evaluate(
     work: list[tuple[Source, list[LabelledBscan]]] = []
     for source in recipe.sources:
         bscans = load_source(source, data, recipe)
-        chosen = [b for b in bscans if is_held_out(b) or not held_out]
+        chosen = [b for b in bscans if is_held_out(b.name, source) or not held_out]
         if chosen:
             work.append((source, chosen))
     total = sum(len(bscans) for _, bscans in work)
@@ -107,7 +105,7 @@ class _Tally:
         self.classes = classes
         self.n_codes = len(table.names)
         self.overlaps = [Overlap(0, 0, 0)] * self.n_codes
-        self.errors: list[NDArray[np.float64]] = []
+        self.errors = [HeightError(0, 0)] * self.n_codes
         # Class of the network → code of the source that contains it.
         self.code_of = {
             index: code
@@ -128,24 +126,18 @@ class _Tally:
         firsts = [self.table.membership[code].index(True) - 1 for code in codes]
         last = len(self.classes) - 1 - self.table.membership[-1][::-1].index(True)
         heights = found.boundaries.heights[[*firsts, last]]
-        self.errors.append(boundary_mae_px(heights, true))
+        new = height_errors(heights, true)
+        self.errors = [old + more for old, more in zip(self.errors, new, strict=True)]
 
     def score(self, source: Source, n_images: int, *, held_out: bool) -> Score:
         names = self.table.names
         dice = {names[code]: self.overlaps[code].dice for code in range(1, len(names))}
         dice = {"mean": float(np.mean(list(dice.values()))), **dice}
-        errors: dict[str, float] = {}
-        if self.errors:
-            with np.errstate(invalid="ignore"):
-                mean = np.nanmean(self.errors, axis=0)
-            edges = boundary_names([name.split("+")[0] for name in names[1:]])
-            # The last boundary lies below the last class of the last code.
-            bottom = boundary_names(names[-1].split("+"))[-1]
-            errors = {
-                name: round(float(value), 3)
-                for name, value in zip((*edges[:-1], bottom), mean, strict=True)
-                if np.isfinite(value)
-            }
+        edges = boundary_names([name.split("+")[0] for name in names[1:]])
+        # The last boundary lies below the last class of the last code.
+        bottom = boundary_names(names[-1].split("+"))[-1]
+        named = zip((*edges[:-1], bottom), self.errors, strict=True)
+        errors = {name: round(e.mae_px, 3) for name, e in named if e.n_columns}
         return Score(
             data=source.name,
             split="held out" if held_out else "all, most of them trained on",

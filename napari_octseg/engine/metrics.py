@@ -81,22 +81,36 @@ def overlap(
     return Overlap(int((p & t).sum()), int(p.sum()), int(t.sum()))
 
 
-def boundary_mae_px(
+@dataclass(frozen=True)
+class HeightError:
+    """Sum of absolute height differences of one boundary, and over how many columns."""
+
+    total_px: float
+    n_columns: int
+
+    def __add__(self, other: HeightError) -> HeightError:
+        return HeightError(
+            self.total_px + other.total_px, self.n_columns + other.n_columns
+        )
+
+    @property
+    def mae_px(self) -> float:
+        """Mean absolute error, px; NaN if no column has the boundary on both sides."""
+        return self.total_px / self.n_columns if self.n_columns else float("nan")
+
+
+def height_errors(
     predicted: NDArray[np.float32], true: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """Mean absolute height difference of each boundary, px.
+) -> list[HeightError]:
+    """Error of each boundary; columns where either side is NaN are left out.
 
     Parameters
     ----------
     predicted, true
-        (n_boundaries, …) float32, px from the top; columns where either is NaN are
-        left out.
-
-    Returns
-    -------
-    (n_boundaries,), NaN for a boundary that is nowhere in both.
+        (n_boundaries, …) float32, px from the top.
     """
     difference = np.abs(predicted.astype(float) - true).reshape(len(true), -1)
-    n = np.isfinite(difference).sum(1)
-    total = np.nansum(difference, axis=1)
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+    return [
+        HeightError(float(np.nansum(row)), int(np.isfinite(row).sum()))
+        for row in difference
+    ]

@@ -15,7 +15,9 @@ from napari_octseg.bundles.card import (
     class_entries,
 )
 from napari_octseg.bundles.registry import Bundle, write_bundle
+from napari_octseg.engine.datasets import n_training_bscans
 from napari_octseg.engine.evaluation import iter_evaluate
+from napari_octseg.engine.training import check_plan, plan_of
 from napari_octseg.networks import build
 
 if TYPE_CHECKING:
@@ -23,7 +25,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_octseg.engine.progress import Progress
-    from napari_octseg.engine.recipe import Recipe, Source
+    from napari_octseg.engine.recipe import Recipe
+
+
+_CHOICE = (
+    "The held-out B-scans were not trained on, but chose the step whose weights are "
+    "kept, so the figures are slightly kind"
+)
 
 
 def iter_ship(
@@ -33,6 +41,7 @@ def iter_ship(
     *,
     data: Path,
     hardware: str,
+    device: str = "auto",
 ) -> Generator[Progress, None, Bundle]:
     """Write a bundle whose card holds the figures of the held-out B-scans.
 
@@ -48,14 +57,19 @@ def iter_ship(
         Root of the data folders, to measure on.
     hardware
         What it was trained and measured on, for the card.
+    device
+        To measure on, as for `segment`.
 
     Raises
     ------
     ModelError
         If the folder exists.
+    RecipeError
+        If the weights are those of another recipe.
     """
     network = build(recipe.architecture.name, recipe.architecture.arguments)
-    saved = torch.load(best, weights_only=True)
+    saved = torch.load(best, map_location="cpu", weights_only=True)
+    check_plan(saved.get("plan"), plan_of(recipe), best.parent)
     network.load_state_dict(saved["weights"])
     card = _card(recipe, data, hardware=hardware, n_steps=saved["step"])
     text = recipe.model_dump_json(indent=1)
@@ -66,7 +80,9 @@ def iter_ship(
     shutil.rmtree(draft, ignore_errors=True)
     write_bundle(draft / recipe.name, card, network)
     try:
-        scores = yield from iter_evaluate(str(draft / recipe.name), recipe, data)
+        scores = yield from iter_evaluate(
+            str(draft / recipe.name), recipe, data, device=device
+        )
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     command = f"napari-octseg evaluate {recipe.name} --data DATA"
@@ -75,10 +91,6 @@ def iter_ship(
     ]
     card = card.model_copy(update={"metrics": tuple(measured)})
     return write_bundle(folder, card, network, extras=extras)
-
-
-def _count(source: Source, data: Path) -> int:
-    return len(list((data / source.folder).glob(source.images)))
 
 
 def _card(recipe: Recipe, data: Path, *, hardware: str, n_steps: int) -> ModelCard:
@@ -99,7 +111,7 @@ def _card(recipe: Recipe, data: Path, *, hardware: str, n_steps: int) -> ModelCa
             data=tuple(
                 DataSource(
                     name=source.name,
-                    n_images=source.n_phantoms or _count(source, data),
+                    n_images=n_training_bscans(source, data),
                     devices=source.devices,
                     labels=source.description,
                     licence=source.licence,
@@ -107,7 +119,7 @@ def _card(recipe: Recipe, data: Path, *, hardware: str, n_steps: int) -> ModelCa
                 )
                 for source in recipe.sources
             ),
-            split=recipe.split,
+            split=f"{recipe.split}. {_CHOICE}",
             recipe=f"recipe.json; {n_steps} updates of {recipe.batch_size} B-scans",
             hardware=hardware,
             seed=recipe.seed,

@@ -47,15 +47,11 @@ class TrainSettings:
         Folder of the run: state, log and best weights; an unfinished run goes on.
     device
         As for `choose_device`.
-    everything
-        Train on the held-out B-scans too (for the last pass before shipping); the
-        validation figures then say nothing.
     """
 
     data: Path
     run: Path
     device: str = "auto"
-    everything: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +94,8 @@ def load_training_set(recipe: Recipe, settings: TrainSettings) -> TrainingSet:
     weights = []
     for number, source in enumerate(recipe.sources):
         bscans = load_source(source, settings.data, recipe)
-        held_out = [b for b in bscans if is_held_out(b)]
-        kept = [b for b in bscans if settings.everything or not is_held_out(b)]
+        held_out = [b for b in bscans if is_held_out(b.name, source)]
+        kept = [b for b in bscans if not is_held_out(b.name, source)]
         train += [_sample(b, recipe, number) for b in kept]
         validation += [_sample(b, recipe, number) for b in held_out]
         weights.append(source.weight if kept else 0.0)
@@ -119,7 +115,7 @@ def iter_train(
     """Train, yielding after every update; the best weights stay in the run folder.
 
     Closing the generator (Ctrl-C) keeps the best so far; calling again goes on from
-    the last validation.
+    the last validation. Only the number of steps may differ then.
 
     Yields
     ------
@@ -129,8 +125,13 @@ def iter_train(
     Returns
     -------
     Path
-        ``best.pt`` in the run folder: the best ``weights`` (a state dict) and their
-        ``step``.
+        ``best.pt`` in the run folder: the best ``weights`` (a state dict), their
+        ``step`` and the ``plan`` they were trained by.
+
+    Raises
+    ------
+    RecipeError
+        If data are missing, or the run folder holds the run of another recipe.
     """
     settings.run.mkdir(parents=True, exist_ok=True)
     device = choose_device(settings.device).device
@@ -138,7 +139,7 @@ def iter_train(
     torch.manual_seed(recipe.seed)
     network = build(recipe.architecture.name, recipe.architecture.arguments)
     state = _TrainingState(network.to(device), recipe)
-    state.resume(settings.run / "last.pt")
+    state.resume(settings.run / "last.pt", plan_of(recipe))
     rate = recipe.learning_rate
     while state.step < recipe.n_steps:
         for group in state.optimiser.param_groups:
@@ -155,12 +156,39 @@ def iter_train(
                 state.best = score
                 _write(
                     settings.run / "best.pt",
-                    {"weights": state.average.state_dict(), "step": state.step},
+                    {
+                        "weights": state.average.state_dict(),
+                        "step": state.step,
+                        "plan": plan_of(recipe),
+                    },
                 )
-            _write(settings.run / "last.pt", state.as_dict())
+            _write(
+                settings.run / "last.pt", {**state.as_dict(), "plan": plan_of(recipe)}
+            )
             _log(settings.run / "log.csv", {"step": state.step, **values})
         yield Progress(state.step, recipe.n_steps, message, values=values)
     return settings.run / "best.pt"
+
+
+def plan_of(recipe: Recipe) -> str:
+    """The part of a recipe that must not change within a run, as text."""
+    # A run may be made longer, or looked at more often, and stays the same run.
+    return recipe.model_dump_json(exclude={"n_steps", "validate_every"})
+
+
+def check_plan(found: object, recipe_plan: str, run: Path) -> None:
+    """Refuse weights that were trained by another recipe.
+
+    Raises
+    ------
+    RecipeError
+        If `found` is not `recipe_plan`.
+    """
+    if found != recipe_plan:
+        raise RecipeError(
+            f"{run} holds a run of another recipe (or an earlier form of this one)",
+            todo="give another folder with --run, or remove that one to start anew",
+        )
 
 
 @torch.no_grad()
@@ -241,11 +269,13 @@ class _TrainingState:
             "best": self.best,
         }
 
-    def resume(self, path: Path) -> None:
+    def resume(self, path: Path, plan: str) -> None:
         """Go on from the last validation of an unfinished run, if there is one."""
         if not path.is_file():
             return
-        saved = torch.load(path, weights_only=True)
+        # Random states must stay on the CPU; load_state_dict moves the rest itself.
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        check_plan(saved.get("plan"), plan, path.parent)
         self.network.load_state_dict(saved["network"])
         self.average.load_state_dict(saved["average"])
         self.optimiser.load_state_dict(saved["optimiser"])

@@ -47,8 +47,11 @@ def test_held_out_are_the_named_ones_or_a_whole_block(
     recipe: Recipe, data: Path
 ) -> None:
     named, block = (load_source(s, data, recipe) for s in recipe.sources)
-    assert [b.name for b in named if is_held_out(b)] == ["scan10"]
-    assert [b.name for b in block if is_held_out(b)] == ["scan4", "scan5"]
+    assert [b.name for b in named if is_held_out(b.name, b.source)] == ["scan10"]
+    assert [b.name for b in block if is_held_out(b.name, b.source)] == [
+        "scan4",
+        "scan5",
+    ]
 
 
 def test_missing_data_say_where_they_were_looked_for(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_octseg.engine.metrics import Overlap, boundary_mae_px, overlap
+from napari_octseg.engine.metrics import HeightError, Overlap, height_errors, overlap
 from napari_octseg.errors import LabelError
 from napari_octseg.labels import IGNORE
 
@@ -54,9 +54,11 @@ def test_other_shapes_are_refused() -> None:
         overlap(np.zeros(3, np.uint8), np.zeros(4, np.uint8), 1)
 
 
-def test_boundary_error_leaves_absent_columns_out() -> None:
+def test_height_errors_leave_absent_columns_out_and_add_up() -> None:
     true = np.array([[[1, 2, np.nan, 4]], [[np.nan] * 4]], np.float32)
     predicted = np.array([[[2, np.nan, 3, 7]], [[1] * 4]], np.float32)
-    error = boundary_mae_px(predicted, true)
-    assert error[0] == pytest.approx(2.0)
-    assert np.isnan(error[1])
+    first, second = height_errors(predicted, true)
+    assert first == HeightError(total_px=4.0, n_columns=2)
+    assert first.mae_px == 2.0
+    assert np.isnan(second.mae_px)
+    assert (first + HeightError(5.0, 1)).mae_px == 3.0

@@ -10,7 +10,7 @@ from napari_octseg.engine.inference import segment
 from napari_octseg.engine.recipe import Recipe, read_recipe
 from napari_octseg.engine.shipping import iter_ship
 from napari_octseg.engine.training import TrainSettings, iter_train
-from napari_octseg.errors import ModelError
+from napari_octseg.errors import ModelError, RecipeError
 from napari_octseg.io import read_volume
 
 
@@ -65,6 +65,16 @@ def test_the_card_holds_what_the_stored_weights_reach(
         p.numel() for p in load_network(find_bundle(str(bundle))).parameters()
     )
     assert read_recipe(bundle / "recipe.json") == recipe
+    assert [source.n_images for source in card.training.data] == [5, 4]
+
+
+def test_weights_of_another_recipe_are_not_shipped_under_this_one(
+    bundle: Path, data: Path, recipe: Recipe, tmp_path: Path
+) -> None:
+    other = recipe.model_copy(update={"seed": 5})
+    best = bundle.parent / "run/best.pt"
+    with pytest.raises(RecipeError, match="another recipe"):
+        drain(iter_ship(other, best, tmp_path / "tiny", data=data, hardware="here"))
 
 
 def test_a_model_of_other_classes_is_not_measured(

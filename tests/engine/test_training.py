@@ -66,3 +66,15 @@ def test_without_training_data_it_says_so(
     nothing = recipe.model_copy(update={"sources": (source,)})
     with pytest.raises(RecipeError, match="no B-scan to train on"):
         drain(nothing, TrainSettings(data, tmp_path / "run"))
+
+
+def test_a_run_of_another_recipe_is_not_gone_on_with(
+    recipe: Recipe, data: Path, tmp_path: Path
+) -> None:
+    short = recipe.model_copy(update={"n_steps": 2, "validate_every": 2})
+    settings = TrainSettings(data, tmp_path / "run", device="cpu")
+    drain(short, settings)
+    longer = short.model_copy(update={"n_steps": 4})
+    assert len(drain(longer, settings)) == 2
+    with pytest.raises(RecipeError, match="another recipe"):
+        drain(short.model_copy(update={"seed": 9}), settings)
