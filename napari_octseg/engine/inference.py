@@ -18,7 +18,7 @@ from napari_octseg.engine.device import (
     watch_memory,
 )
 from napari_octseg.engine.memory import freed_memory_kept
-from napari_octseg.engine.postprocess import BscanResult, blank_columns, finish
+from napari_octseg.engine.postprocess import BscanResult, blank_pixels, finish
 from napari_octseg.engine.precision import make_runner
 from napari_octseg.engine.preprocess import prepare_bscan, resize
 from napari_octseg.engine.progress import Progress
@@ -267,7 +267,7 @@ def _batch(volume: OCTVolume, chosen: Sequence[int], card: ModelCard) -> Tensor:
 def _finished(
     probabilities: Tensor, images: Tensor, native: tuple[int, int], card: ModelCard
 ) -> list[BscanResult]:
-    blank = blank_columns(without_padding(images, native, card))
+    blank = blank_pixels(without_padding(images, native, card))
     return finish(without_padding(probabilities, native, card), native, card, blank)
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _SOFT_EDGE_PX = 8
 """Rows beside the retina in which soft edges still count."""
 
+_ROUNDING = 1e-4
+_SHORTEST_RUN_PX = 4
+
 
 @dataclass(frozen=True, eq=False)
 class BscanResult:
@@ -62,7 +65,11 @@ def column_uncertainty(probabilities: Tensor) -> Tensor:
 
 
 def soft_boundaries(
-    probabilities: Tensor, layers: Sequence[int], *, least_px: float = 2.0
+    probabilities: Tensor,
+    layers: Sequence[int],
+    *,
+    blank: NDArray[np.bool_] | None = None,
+    least_px: float = 2.0,
 ) -> Tensor:
     """Sub-pixel heights of layer boundaries from class probabilities.
 
@@ -76,6 +83,8 @@ def soft_boundaries(
         (N, n_classes, H, W).
     layers
         Class index of each layer, top to bottom.
+    blank
+        (N, H, W): pixels outside the scan, which are no tissue.
     least_px
         Columns with less expected tissue than this have no layers.
 
@@ -89,6 +98,8 @@ def soft_boundaries(
     each = [probabilities[:, index] for index in layers]  # (N, H, W)
     tissue = sum(each[1:], start=each[0])
     likely = (tissue > 0.5).cpu().numpy()
+    if blank is not None:
+        likely &= ~blank
     bands = np.stack([retina_band(one) for one in likely])
     band = torch.from_numpy(bands).to(probabilities.device)
     first, last = band[:, 0, None], band[:, 1, None]  # (N, 1, W)
@@ -98,6 +109,8 @@ def soft_boundaries(
     tissue = tissue[:, top:end]  # nothing counts above and below the retina
     within = (row >= first) & (row <= last)
     near = (row >= first - _SOFT_EDGE_PX) & (row <= last + _SOFT_EDGE_PX)
+    if blank is not None:
+        near &= ~torch.from_numpy(blank[:, top:end]).to(near.device)
     gain = torch.where(within, 1 / tissue.clamp_min(1e-4), near.to(tissue.dtype))
     thickness = torch.stack([(one[:, top:end] * gain).sum(1) for one in each], 1)
     upper = row * 2 < first + last
@@ -128,10 +141,11 @@ def most_likely(probabilities: Tensor) -> Tensor:
     return labels
 
 
-def blank_columns(images: Tensor) -> Tensor:
-    """Columns that hold no A-scan: one value from top to bottom.
+def blank_pixels(images: Tensor) -> NDArray[np.bool_]:
+    """Pixels outside the scan: one value from the top or the bottom of the column on.
 
-    Scanners fill the wedges beside a registered B-scan with white or black.
+    Scanners fill the wedges beside, above and below a registered B-scan with white or
+    black. (A vitreous that is all black is blank too, which does no harm.)
 
     Parameters
     ----------
@@ -140,10 +154,20 @@ def blank_columns(images: Tensor) -> Tensor:
 
     Returns
     -------
-    (N, W) bool.
+    (N, H, W) bool.
     """
     own = images[:, images.shape[1] // 2]
-    return (own == own[:, :1]).all(1)
+    runs = []
+    for edge, downwards in ((own[:, :1], True), (own[:, -1:], False)):
+        # Resizing leaves a constant area constant only up to rounding.
+        same = ((own - edge).abs() <= _ROUNDING).cpu().numpy()
+        inwards = same if downwards else same[:, ::-1]
+        run = np.logical_and.accumulate(inwards, axis=1)
+        # By chance neighbours may be equal, and the first pixel always is.
+        run = run & run[:, min(_SHORTEST_RUN_PX, run.shape[1]) - 1, None]
+        runs.append(run if downwards else run[:, ::-1])
+    blank: NDArray[np.bool_] = runs[0] | runs[1]
+    return blank
 
 
 def keep_large(
@@ -179,7 +203,7 @@ def finish(
     probabilities: Tensor,
     native: tuple[int, int],
     card: ModelCard,
-    blank: Tensor | None = None,
+    blank: NDArray[np.bool_] | None = None,
 ) -> list[BscanResult]:
     """Labels, boundaries and uncertainty of a batch, at the native size.
 
@@ -193,7 +217,7 @@ def finish(
         Its layers become boundaries first and pixels from those, so that order is
         anatomical and edges are sub-pixel; other classes are the most likely ones.
     blank
-        (N, W) bool: columns without an A-scan, they stay background.
+        (N, H, W): pixels outside the scan, they stay background (`blank_pixels`).
 
     Raises
     ------
@@ -204,13 +228,13 @@ def finish(
     scale = depth / probabilities.shape[-2]
     unsure = column_uncertainty(probabilities)[:, None, None]  # (N, 1, 1, W)
     uncertainty = resize(unsure, (1, width))[:, 0, 0].float().cpu().numpy()
-    nothing = np.zeros((len(probabilities), width), bool)
-    if blank is not None:
-        nearest = (np.arange(width) + 0.5) * blank.shape[-1] / width
-        nothing = blank.cpu().numpy()[:, nearest.astype(int)]
+    if blank is None:
+        blank = np.zeros((len(probabilities), *probabilities.shape[-2:]), bool)
+    nothing = np.all(blank, axis=1)[..., _nearest(width, blank.shape[-1])]
     heights: NDArray[np.float32] | None = None
     if card.layers:
-        soft = soft_boundaries(probabilities, card.layer_indices)[:, :, None]
+        soft = soft_boundaries(probabilities, card.layer_indices, blank=blank)
+        soft = soft[:, :, None]
         wide = resize(soft, (1, width))[:, :, 0]  # beside an absent column: absent
         # Row centres: network row r covers native rows (r + 0.5) * scale - 0.5.
         heights = enforce_order(
@@ -221,15 +245,21 @@ def finish(
         labels = boundaries_to_labels(heights, depth, card.layer_indices)
     else:
         labels = most_likely(resize(probabilities, native)).cpu().numpy()
-    labels = (
-        np.where(nothing[:, None], np.uint8(0), labels) if nothing.any() else labels
-    )
+        rows = _nearest(depth, blank.shape[-2])
+        labels[blank[:, rows][..., _nearest(width, blank.shape[-1])]] = 0
+    if nothing.any():
+        labels = np.where(nothing[:, None], np.uint8(0), labels)
     uncertainty = np.where(nothing, np.float32(0), uncertainty)
     results = []
     for n, image in enumerate(labels):
         own = None if heights is None else heights[:, n]
         results.append(BscanResult(apply_steps(image, card), own, uncertainty[n]))
     return results
+
+
+def _nearest(n: int, n_source: int) -> NDArray[np.intp]:
+    """For each of `n` samples the nearest of `n_source` over the same extent."""
+    return ((np.arange(n) + 0.5) * n_source / n).astype(np.intp)
 
 
 def apply_steps(labels: NDArray[np.uint8], card: ModelCard) -> NDArray[np.uint8]:

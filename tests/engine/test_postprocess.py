@@ -18,7 +18,7 @@ from napari_octseg.bundles.card import (
     class_entries,
 )
 from napari_octseg.engine.postprocess import (
-    blank_columns,
+    blank_pixels,
     column_uncertainty,
     finish,
     keep_large,
@@ -129,11 +129,11 @@ def test_findings_are_the_most_likely_pixels() -> None:
 @pytest.mark.parametrize("layers", [("RNFL", "GCIPL"), ()])
 def test_columns_without_an_a_scan_stay_background(layers: tuple[str, ...]) -> None:
     labels = two_layers()[1]
-    blank = torch.zeros(1, WIDTH, dtype=torch.bool)
-    blank[:, 20:] = True
+    blank = np.zeros((1, *labels.shape), bool)
+    blank[..., 20:] = True
     (one,) = finish(certain(labels), (DEPTH, 2 * WIDTH), card_of(*layers), blank)
     assert (one.labels[:, 40:] == 0).all()
-    assert one.labels[:, :40].any(axis=0).all()
+    assert one.labels[:, :39].any(axis=0).all()
     assert (one.uncertainty[40:] == 0).all()
     if one.heights is not None:
         assert np.isnan(one.heights[:, 40:]).all()
@@ -144,7 +144,26 @@ def test_white_and_black_wedges_are_blank_and_tissue_is_not() -> None:
     images[:, 1, :, 0] = 1
     images[:, 1, :, 5] = 0
     images[:, 0, :, 3] = 1  # a neighbour does not count
-    assert blank_columns(images)[0].tolist() == [True, *[False] * 4, True]
+    images[:, 1, :5, 2] = 1  # a wedge above
+    images[:, 1, 4:, 4] = 0  # and one below
+    blank = blank_pixels(images)[0]
+    assert blank.all(axis=0).tolist() == [True, *[False] * 4, True]
+    assert blank[:, 2].tolist() == [True] * 5 + [False] * 3
+    assert blank[:, 4].tolist() == [False] * 4 + [True] * 4
+
+
+def test_a_white_band_above_the_scan_is_no_retina() -> None:
+    labels = np.zeros((DEPTH, WIDTH), np.uint8)
+    labels[0:9] = 1  # the network takes the band for tissue
+    labels[15:18] = 1
+    labels[18:21] = 2
+    blank = np.zeros((1, *labels.shape), bool)
+    blank[:, :9] = True
+    layers = ("RNFL", "GCIPL")
+    (one,) = finish(certain(labels), labels.shape, card_of(*layers), blank)
+    assert (one.labels[:14] == 0).all()
+    assert one.heights is not None
+    assert np.allclose(one.heights[0], 14.5, atol=0.6)
 
 
 def test_small_components_are_removed_and_large_ones_stay() -> None:
