@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_octseg.io import read_volume
 from napari_octseg.io.format import ReadOptions, natural_key
+from napari_octseg.io.layer_geometry import AXIS_LABELS, scale_and_units
 from napari_octseg.io.pictures import is_picture_name, read_stack
 from napari_octseg.io.registry import all_suffixes, find_format
 from napari_octseg.io.save import save_labels
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
 
-AXIS_LABELS = ("B-scan", "depth", "A-scan")
 _CLEAR = (0.0, 0.0, 0.0, 0.0)
 
 
@@ -100,14 +100,8 @@ def volume_layers(volume: OCTVolume, name: str) -> list[LayerData]:
 
 
 def _geometry(volume: OCTVolume) -> dict[str, Any]:
-    """Scale and units: µm inside the B-scan need both axes, else pixels."""
-    between, axial, lateral = volume.spacing_um
-    scale, units = [1.0, 1.0, 1.0], ["pixel", "pixel", "pixel"]
-    if axial is not None and lateral is not None:
-        scale[1:], units[1:] = [axial, lateral], ["um", "um"]
-        if between is not None:
-            scale[0], units[0] = between, "um"
-    return {"scale": tuple(scale), "units": tuple(units), "axis_labels": AXIS_LABELS}
+    scale, units = scale_and_units(volume)
+    return {"scale": scale, "units": units, "axis_labels": AXIS_LABELS}
 
 
 def _contrast_limits(volume: OCTVolume) -> tuple[float, float]:
