@@ -33,7 +33,7 @@ class ScanChooser(NarrowComboBox):
     Signals
     -------
     layer_changed
-        Another image layer, or None, is the present one.
+        Another image layer, or None, is the present one; or it got other pixels.
     """
 
     layer_changed = Signal(object)
@@ -47,6 +47,7 @@ class ScanChooser(NarrowComboBox):
         for event in ("inserted", "removed", "reordered", "renamed"):
             panel.listen(getattr(viewer.layers.events, event), self._on_layers)
         panel.listen(viewer.layers.selection.events.active, self._on_active)
+        panel.closing.connect(self._unwatch)
         self.activated.connect(self._on_activated)
         self._on_layers()
         self._on_active()
@@ -89,8 +90,18 @@ class ScanChooser(NarrowComboBox):
         if layer is not None:
             self.setCurrentIndex(self._layers.index(layer))
         if layer is not self._layer:
+            self._unwatch()
             self._layer = layer
+            if layer is not None:
+                layer.events.data.connect(self._on_pixels)
             self.layer_changed.emit(layer)
+
+    def _unwatch(self) -> None:
+        if self._layer is not None:
+            self._layer.events.data.disconnect(self._on_pixels)
+
+    def _on_pixels(self, event: Any = None) -> None:
+        self.layer_changed.emit(self._layer)
 
 
 def _is_scan(layer: Any) -> bool:

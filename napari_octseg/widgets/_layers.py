@@ -11,6 +11,7 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_octseg.errors import VolumeError
+from napari_octseg.io.layer_geometry import scale_and_units
 from napari_octseg.io.napari_hooks import volume_layers
 from napari_octseg.labels import IGNORE
 from napari_octseg.volume import OCTVolume, Origin, Spacing
@@ -40,8 +41,11 @@ def facts_of(layer: Layer) -> Mapping[str, Any]:
 
 
 def note(layer: Layer, **facts: Any) -> None:
-    """Keep facts about a layer in its metadata."""
-    layer.metadata.setdefault(KEY, {}).update(facts)
+    """Keep facts about a layer in its metadata.
+
+    What other layers know stays as it is: napari gives a duplicate the same object.
+    """
+    layer.metadata[KEY] = {**facts_of(layer), **facts}
 
 
 def is_overlay(layer: Layer) -> bool:
@@ -49,18 +53,32 @@ def is_overlay(layer: Layer) -> bool:
     return bool(facts_of(layer).get("overlay", False))
 
 
+def known_volume(layer: Image) -> OCTVolume | None:
+    """The volume of the pixels that an image layer shows now, if there is one.
+
+    napari copies metadata to what it makes of a layer (a projection, a duplicate), and
+    the data of a layer may be replaced: metadata alone may speak of other pixels.
+    """
+    facts = facts_of(layer)
+    volume = facts.get("volume")
+    pixels = _pixels_of(layer)
+    if isinstance(volume, OCTVolume) and (
+        volume.data is pixels or facts.get("pixels") is pixels
+    ):
+        return volume
+    return None
+
+
 def volume_of(layer: Image) -> OCTVolume:
-    """The volume of an image layer; made from its pixels if a reader left none.
+    """The volume of an image layer; made from its pixels if there is none of them.
 
     Raises
     ------
     VolumeError
         If the layer is no stack of B-scans.
     """
-    volume = facts_of(layer).get("volume")
-    pixels = layer.data[0] if layer.multiscale else layer.data
-    grey_shape = tuple(pixels.shape[: layer.ndim])
-    if isinstance(volume, OCTVolume) and volume.shape[-layer.ndim :] == grey_shape:
+    volume = known_volume(layer)
+    if volume is not None:
         return volume
     if layer.ndim not in (2, 3):
         raise VolumeError(
@@ -68,13 +86,21 @@ def volume_of(layer: Image) -> OCTVolume:
             allowed="two (depth, width) or three (B-scan, depth, width)",
             todo="take one channel or one time point of it",
         )
-    volume = OCTVolume(
-        _grey(pixels) if layer.rgb else pixels,
-        spacing=_spacing_of(layer),
-        source=layer.source.path,
-        notes=("The file was opened by napari: eye and device are not known.",),
+    pixels = _pixels_of(layer)
+    grey = _grey(pixels) if layer.rgb else pixels
+    origin = facts_of(layer).get("volume")
+    volume = (
+        _changed(origin, grey, layer)
+        if isinstance(origin, OCTVolume)
+        else OCTVolume(
+            grey,
+            spacing=_spacing_of(layer, Origin.FILE),
+            source=layer.source.path,
+            notes=("The file was opened by napari: eye and device are not known.",),
+        )
     )
-    note(layer, volume=volume)
+    # A volume may hold them in another shape or type.
+    note(layer, volume=volume, pixels=pixels)
     return volume
 
 
@@ -97,47 +123,24 @@ def set_spacing(viewer: napari.Viewer, layer: Image, spacing: Spacing) -> OCTVol
     """Give a scan, and all layers made from it, another spacing."""
     old = volume_of(layer)
     new = replace(old, spacing=spacing)
+    scale, units = scale_and_units(new, layer.ndim)
     for other in list(viewer.layers):
-        if facts_of(other).get("volume") is old:
+        known = (
+            known_volume(other)
+            if isinstance(other, Image)
+            else facts_of(other).get("volume")
+        )
+        if known is old:
             note(other, volume=new)
-            if not is_overlay(other):
-                scale, units = scale_and_units(new, other.ndim)
+            if other.ndim == layer.ndim:
                 other.scale = scale
                 other.units = units
-    show_scale_bar(viewer, new)
     return new
-
-
-def scale_and_units(
-    volume: OCTVolume, ndim: int = 3
-) -> tuple[tuple[float, ...], tuple[str, ...]]:
-    """Scale and unit of each axis of a layer: µm where known, else px.
-
-    A distance between B-scans only shapes the 3-D view, so it may be unknown; inside
-    the B-scan µm need both axes.
-    """
-    between, axial, lateral = volume.spacing_um
-    scale = [1.0, 1.0, 1.0]
-    units = ["pixel"] * 3
-    if axial is not None and lateral is not None:
-        scale[1:], units[1:] = [axial, lateral], ["um", "um"]
-        if between is not None:
-            scale[0], units[0] = between, "um"
-    return tuple(scale[-ndim:]), tuple(units[-ndim:])
 
 
 def has_known_plane(volume: OCTVolume) -> bool:
     """Whether lengths and areas on a B-scan can be told."""
     return volume.spacing.axial is not None and volume.spacing.lateral is not None
-
-
-def show_scale_bar(viewer: napari.Viewer, volume: OCTVolume) -> None:
-    """Scale bar on for a known spacing, off where there are no µm to show."""
-    bar = viewer.canvas.overlays.scale_bar
-    bar.visible = has_known_plane(volume)
-    bar.position = "bottom_left"  # napari's notifications cover the right
-    bar.font_size = 12
-    bar.box = True  # bright tissue may lie behind it
 
 
 def bscan_on_screen(viewer: napari.Viewer, layer: Layer) -> int:
@@ -176,6 +179,11 @@ def make_labels_layer(
     return layer
 
 
+def shares_memory(layer: Labels, labels: NDArray[np.uint8]) -> bool:
+    """Whether a layer shows this very array; a duplicate shows a copy of it."""
+    return layer.data is labels or getattr(layer.data, "base", None) is labels
+
+
 def dress(layer: Labels, label_set: LabelSet) -> None:
     """Give a labels layer the colours of a label set, and its names on hover."""
     clear = (0.0, 0.0, 0.0, 0.0)
@@ -196,7 +204,30 @@ def _grey(pixels: Any) -> Any:
     return pixels[..., :3].mean(axis=-1).astype(pixels.dtype)
 
 
-def _spacing_of(layer: Image) -> Spacing:
+def _pixels_of(layer: Image) -> Any:
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def _changed(origin: OCTVolume, grey: Any, layer: Image) -> OCTVolume:
+    """A volume of other pixels of the same eye, such as a projection."""
+    # A projection may have lost any of the three axes: its layer knows which are left.
+    keeps_axes = layer.ndim == 3 or origin.n_bscans == 1
+    note = "The pixels were changed in napari: they are not those of the file."
+    changed = OCTVolume(
+        grey,
+        spacing=origin.spacing if keeps_axes else _spacing_of(layer, Origin.DERIVED),
+        laterality=origin.laterality,
+        device=origin.device,
+        source=origin.source,
+        notes=tuple(dict.fromkeys((*origin.notes, note))),
+    )
+    # The exponent is one for raw values, which a conversion would have changed.
+    if changed.data.dtype == origin.data.dtype:
+        return replace(changed, display_gamma=origin.display_gamma)
+    return changed
+
+
+def _spacing_of(layer: Image, origin: Origin) -> Spacing:
     """Spacing in µm, where the layer has units of length."""
     values: list[float | None] = [None, None, None]
     for axis, (scale, unit) in enumerate(
@@ -205,4 +236,4 @@ def _spacing_of(layer: Image) -> Spacing:
         if unit.is_compatible_with("um"):
             values[2 - axis] = float((scale * unit).to("um").magnitude)
     between, axial, lateral = values
-    return Spacing.of((between, axial, lateral), Origin.FILE)
+    return Spacing.of((between, axial, lateral), origin)

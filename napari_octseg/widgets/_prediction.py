@@ -9,8 +9,11 @@ from napari.layers import Labels
 from napari_octseg.widgets._layers import (
     bscan_on_screen,
     facts_of,
+    known_volume,
     make_labels_layer,
     note,
+    shares_memory,
+    volume_of,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ class Prediction:
     ) -> None:
         self._viewer = viewer
         self.image_layer = image_layer
-        self.volume = volume
+        self._pixels = volume.data
         self.labels_layer: Labels | None = None
         self.segmentation: Segmentation | None = None
         self._done: set[int] = set()
@@ -48,8 +51,13 @@ class Prediction:
     def is_wanted(self) -> bool:
         """Whether the scan, and the labels made so far, are still in the viewer."""
         layers = list(self._viewer.layers)
-        return self.image_layer in layers and (
-            self.labels_layer is None or self.labels_layer in layers
+        volume = known_volume(self.image_layer)
+        return (
+            self.image_layer in layers
+            and (self.labels_layer is None or self.labels_layer in layers)
+            # Other pixels may have been put into its layer.
+            and volume is not None
+            and volume.data is self._pixels
         )
 
     def receive(self, progress: Progress) -> bool:
@@ -82,16 +90,23 @@ class Prediction:
             self.labels_layer.refresh()
 
     def _find_or_make_layer(self, result: Segmentation) -> None:
-        layer = self._own_layer(result)
+        # Its spacing may have been edited since the run began.
+        volume = volume_of(self.image_layer)
+        layer = self._own_layer(result, volume)
         if layer is None:
             layer = make_labels_layer(
                 result.labels,
-                self.volume,
+                volume,
                 result.label_set,
                 image_layer=self.image_layer,
                 name=f"{self.image_layer.name} – {result.model.title}",
             )
-            note(layer, model=result.model.name, segmentation=result)
+            note(
+                layer,
+                scan=self.image_layer.name,
+                model=result.model.name,
+                segmentation=result,
+            )
             watch_edits(layer)
             # The scan stays the active layer: it is what the person works on.
             active = self._viewer.layers.selection.active
@@ -103,7 +118,7 @@ class Prediction:
         self.labels_layer = layer
         self.segmentation = facts_of(layer)["segmentation"]
 
-    def _own_layer(self, result: Segmentation) -> Labels | None:
+    def _own_layer(self, result: Segmentation, volume: OCTVolume) -> Labels | None:
         """The layer of an earlier run of the same model, if nobody has edited it."""
         for layer in reversed(list(self._viewer.layers)):
             facts = facts_of(layer) if isinstance(layer, Labels) else {}
@@ -111,7 +126,8 @@ class Prediction:
             if (
                 earlier is not None
                 and earlier.model == result.model
-                and facts.get("volume") is self.volume
+                and shares_memory(layer, earlier.labels)
+                and facts.get("volume") is volume
                 and not facts.get("edited", False)
             ):
                 return layer

@@ -13,7 +13,6 @@ from napari_octseg.widgets._choosers import ScanChooser
 from napari_octseg.widgets._layers import (
     add_layers,
     set_spacing,
-    show_scale_bar,
     volume_of,
 )
 from napari_octseg.widgets._messages import show_error
@@ -21,6 +20,7 @@ from napari_octseg.widgets._opener import Opener
 from napari_octseg.widgets._overlay_switch import OverlaySwitch
 from napari_octseg.widgets._overlays import BoundaryOverlay
 from napari_octseg.widgets._panel import Panel
+from napari_octseg.widgets._scale_bar import show_scale_bar
 from napari_octseg.widgets._scan_facts import ScanFacts
 from napari_octseg.widgets._spacing_form import SpacingForm
 
@@ -99,6 +99,7 @@ class ScanWidget(Panel):
             volume = set_spacing(self._viewer, layer, spacing)
             self.facts.show_volume(volume)
             self._show_advice(volume)
+            show_scale_bar(self._viewer, volume)
 
     def _show_advice(self, volume: OCTVolume) -> None:
         self.facts.show_warnings(sanity_warnings(volume))

@@ -20,7 +20,6 @@ from napari_octseg.widgets._device_picker import DevicePicker, describe
 from napari_octseg.widgets._labels_view import LabelsView
 from napari_octseg.widgets._layers import (
     bscan_on_screen,
-    show_scale_bar,
     volume_of,
 )
 from napari_octseg.widgets._messages import show_error
@@ -30,6 +29,7 @@ from napari_octseg.widgets._panel import Panel
 from napari_octseg.widgets._prediction import Prediction
 from napari_octseg.widgets._progress_view import ProgressView
 from napari_octseg.widgets._range_picker import RangePicker
+from napari_octseg.widgets._scale_bar import show_scale_bar
 from napari_octseg.widgets._tasks import RunningTask
 
 if TYPE_CHECKING:
@@ -47,13 +47,19 @@ _NO_MODEL = "No model can be used: open the list of models to see why."
 
 
 class SegmentWidget(Panel):
-    """Choose a scan, a model, a device and B-scans; run, watch, save."""
+    """Choose a scan, a model, a device and B-scans; run, watch, save.
+
+    `result` is what the last run returned, and `error` what it failed with; both are
+    None while it runs and after it was stopped.
+    """
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
         self._task: RunningTask | None = None
         self._prediction: Prediction | None = None
+        self.result: Segmentation | None = None
+        self.error: Exception | None = None
         self._build()
         self.scan_chooser.layer_changed.connect(self._on_scan)
         self.model_picker.card_changed.connect(self._on_card)
@@ -194,6 +200,7 @@ class SegmentWidget(Panel):
         task.cancelled.connect(self._on_cancelled)
         task.ended.connect(self._on_ended)
         self._task, self._prediction = task, prediction
+        self.result = self.error = None
         self._set_busy(True)
         self.card_view.fold()
         self.progress_view.begin("Starting… (the first run takes some seconds longer)")
@@ -215,24 +222,26 @@ class SegmentWidget(Panel):
     def _on_success(self, result: Segmentation) -> None:
         prediction = self._prediction
         if prediction is None or not prediction.is_wanted:
-            self._say("The scan was closed: its labels were dropped.")
+            self._say("The scan was closed or replaced: its labels were dropped.")
             return
+        self.result = result
         self._say(
-            f"{result.model.title} {result.model.version}: "
             f"{_bscans(prediction.n_done)} in {result.seconds:.1f} s "
+            f"with {result.model.title} (version {result.model.version}) "
             f"on {describe(result.device)}"
         )
 
     def _on_cancelled(self) -> None:
         prediction = self._prediction
         if prediction is None or not prediction.is_wanted:
-            self._say("Stopped: the scan or its labels were closed.")
+            self._say("Stopped: the scan or its labels were closed or replaced.")
         elif prediction.n_done:
             self._say(f"Stopped. {_bscans(prediction.n_done)} are kept.")
         else:
             self._say("Stopped before the first labels.")
 
     def _on_failure(self, error: Exception) -> None:
+        self.error = error
         self._say("The run ended with an error.")
         show_error(self, error)
 

@@ -128,6 +128,14 @@ def test_a_colour_picture_becomes_one_grey_bscan(viewer, scan):
     assert volume.data.max() == 90
 
 
+def test_the_panel_shows_what_replaced_the_pixels(viewer, scan, volume):
+    layer = add_scan(viewer, volume)
+    layer.data = np.zeros((3, 16, 20), np.uint8)
+    assert "3 B-scans of 20 × 16 px" in scan.facts.values["Size"].text()
+    assert "changed in napari" in scan.facts.notes.text()
+    assert scan.spacing_form.fields["axial"].text() == "4"
+
+
 def test_the_panel_follows_the_active_scan(qtbot, viewer, scan, volume):
     add_scan(viewer, volume)
     other = add_scan(viewer, OCTVolume(np.zeros((2, 8, 8), np.uint8)))
