@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
-from qtpy.QtWidgets import QGroupBox, QLabel, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QGroupBox, QLabel, QVBoxLayout
+from superqt.utils import qthrottled
 
 from napari_octseg.widgets._layers import (
     bscan_on_screen,
     facts_of,
     has_known_plane,
+    known_volume,
     plain,
 )
 from napari_octseg.widgets._legend import ClassTable
 from napari_octseg.widgets._overlay_switch import OverlaySwitch
 from napari_octseg.widgets._overlays import BoundaryOverlay, UncertaintyStrip
-from napari_octseg.widgets._save_labels import ask_and_save
+from napari_octseg.widgets._save_labels import LabelsSaver
 
 if TYPE_CHECKING:
     import napari
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from napari_octseg.volume import OCTVolume
     from napari_octseg.widgets._choosers import ScanChooser
     from napari_octseg.widgets._panel import Panel
+
+# A stroke of the brush, or a run, changes labels many times in a second.
+_REST_MS = 100
 
 
 class LabelsView(QGroupBox):
@@ -48,18 +53,19 @@ class LabelsView(QGroupBox):
         self.unsure_switch.setToolTip(
             "A strip above the B-scan: the brighter, the less sure the model is there"
         )
-        self.save_button = QPushButton("Save labels…")
-        self.save_button.clicked.connect(self._on_save)
+        self.saver = LabelsSaver()
+        self.save_button = self.saver.button
         layout = QVBoxLayout(self)
         for widget in (
             self.caption,
             self.class_table,
             self.boundary_switch,
             self.unsure_switch,
-            self.save_button,
+            self.saver,
         ):
             layout.addWidget(widget)
-        panel.listen(viewer.dims.events.current_step, self._show_areas)
+        self._show_areas_soon = qthrottled(self._show_areas, timeout=_REST_MS)
+        panel.listen(viewer.dims.events.current_step, self._on_change)
         panel.listen(viewer.layers.selection.events.active, self._on_active)
         panel.listen(viewer.layers.events.removed, self._on_removed)
         panel.closing.connect(self._forget)
@@ -77,8 +83,9 @@ class LabelsView(QGroupBox):
             return
         self._forget()
         self._layer = layer
-        for event in (layer.events.paint, layer.events.scale):
-            event.connect(self._show_areas)
+        for event in _events_of(layer):
+            event.connect(self._on_change)
+        self.saver.offer(layer)
         self.class_table.show_classes(facts_of(layer)["label_set"])
         self._offer_overlays(layer)
         self.show()
@@ -107,8 +114,9 @@ class LabelsView(QGroupBox):
     def _forget(self) -> None:
         layer, self._layer = self._layer, None
         if layer is not None:
-            for event in (layer.events.paint, layer.events.scale):
-                event.disconnect(self._show_areas)
+            self.saver.offer(None)
+            for event in _events_of(layer):
+                event.disconnect(self._on_change)
 
     def _offer_overlays(self, layer: Labels) -> None:
         segmentation: Segmentation | None = facts_of(layer).get("segmentation")
@@ -139,11 +147,14 @@ class LabelsView(QGroupBox):
         """The scan that a labels layer belongs to."""
         volume = facts_of(layer)["volume"]
         for other in self._scan_chooser.layers:
-            if facts_of(other).get("volume") is volume:
+            if known_volume(other) is volume:
                 return other
         return None
 
-    def _show_areas(self, event: Any = None) -> None:
+    def _on_change(self, event: Any = None) -> None:
+        self._show_areas_soon()
+
+    def _show_areas(self) -> None:
         layer = self._layer
         if layer is None:
             return
@@ -157,6 +168,8 @@ class LabelsView(QGroupBox):
         labels = layer.data if layer.ndim == 2 else layer.data[index]
         self.class_table.show_areas(labels, volume)
 
-    def _on_save(self) -> None:
-        if self._layer is not None:
-            ask_and_save(self, self._layer)
+
+def _events_of(layer: Labels) -> tuple[Any, ...]:
+    """Events after which areas may be others."""
+    # Undo and redo say nothing but that the picture was drawn anew (`set_data`).
+    return layer.events.paint, layer.events.scale, layer.events.set_data

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_octseg.errors import ModelError, TaskError
 from napari_octseg.widgets._layers import add_scan, facts_of
-from napari_octseg.widgets._save_labels import save_layer
+from napari_octseg.widgets._save_labels import writer_of
 from napari_octseg.widgets.workbench import WorkbenchWidget
 
 if TYPE_CHECKING:
@@ -60,10 +60,13 @@ def run_demo(*, out: Path | None = None) -> None:
             raise ModelError("No model can be used", todo="install napari-octseg again")
         segment.run_button.click()
         _wait(lambda: not segment.is_busy)
+        if segment.error is not None:
+            raise segment.error
         labels_layer = segment.labels_view.layer
-        if labels_layer is None:
+        if segment.result is None or labels_layer is None:
             raise TaskError(
-                "The demonstration made no labels", todo="read the log above"
+                "The demonstration was stopped before its end",
+                todo="run it again, and leave its window alone",
             )
         # Show what a click shows, for the picture.
         segment.labels_view.boundary_switch.setChecked(True)
@@ -74,16 +77,16 @@ def run_demo(*, out: Path | None = None) -> None:
 
 def _write(viewer: napari.Viewer, layer: Labels, out: Path) -> None:
     """Screenshot of the window, labels in two formats, areas per class."""
-    from napari_octseg.io.areas import class_areas
+    from napari_octseg.io.areas import class_areas, save_areas
 
     out.mkdir(parents=True, exist_ok=True)
     QApplication.processEvents()
     viewer.screenshot(str(out / "screenshot.png"), canvas_only=False, flash=False)
     for name in ("labels.tif", "labels.eye"):
-        save_layer(layer, out / name)
+        writer_of(layer, out / name)()
     facts = facts_of(layer)
     areas = class_areas(layer.data, facts["label_set"], facts["volume"].spacing)
-    areas.to_csv(out / "areas.csv", index=False)
+    save_areas(areas, out / "areas.csv")
 
 
 def _wait(condition: Callable[[], bool]) -> None:

@@ -5,7 +5,7 @@ import csv
 import pytest
 import tifffile
 
-from napari_octseg.errors import ModelError
+from napari_octseg.errors import ModelError, TaskError
 from napari_octseg.phantom import PhantomSettings
 from napari_octseg.widgets import demo
 
@@ -43,3 +43,21 @@ def test_the_demo_says_when_there_is_no_model(window, monkeypatch, tmp_path):
     )
     with pytest.raises(ModelError):
         demo.run_demo(out=tmp_path / "demo")
+
+
+def test_a_demo_that_fails_in_the_middle_says_so(window, models, monkeypatch, tmp_path):
+    from napari_octseg.engine.inference import iter_segment
+
+    def failing(*args, **options):
+        steps = iter_segment(*args, **options)
+        progress = next(steps)
+        while not progress.done:
+            yield progress
+            progress = next(steps)
+        yield progress
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr("napari_octseg.engine.inference.iter_segment", failing)
+    with pytest.raises(TaskError, match="out of memory"):
+        demo.run_demo(out=tmp_path / "demo")
+    assert not (tmp_path / "demo").exists()

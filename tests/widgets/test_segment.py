@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+import re
 import threading
 
 import numpy as np
 import pytest
 import tifffile
+from napari.layers import Layer
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_octseg.engine.progress import Progress
 from napari_octseg.labels import IGNORE
-from napari_octseg.volume import OCTVolume
-from napari_octseg.widgets._layers import add_scan, facts_of, note
+from napari_octseg.volume import OCTVolume, Origin, Spacing
+from napari_octseg.widgets._layers import add_scan, facts_of, note, set_spacing
 from napari_octseg.widgets._messages import ErrorMessage
 from napari_octseg.widgets.segment import SegmentWidget
 
@@ -81,8 +83,10 @@ def test_run_fills_a_labels_layer_and_says_how_it_went(qtbot, viewer, segment, s
     assert facts["model"] == "tiny-net"
     assert facts["segmentation"].labels is labels.data
     assert facts["volume"] is facts_of(scan)["volume"]
-    assert "5 B-scans in" in segment.status.text()
-    assert TITLE in segment.status.text()
+    assert re.fullmatch(
+        rf"5 B-scans in \d+\.\d s with {TITLE} \(version 1\) on CPU, \d+ threads?",
+        segment.status.text(),
+    )
     assert "mm²" in segment.labels_view.class_table.item(0, 1).text()
     assert segment.run_button.isEnabled()
     assert labels.editable
@@ -266,12 +270,106 @@ def test_labels_are_saved_by_the_button(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
     button = segment.labels_view.save_button
     qtbot.mouseClick(button, LEFT)
+    qtbot.waitUntil(button.isEnabled, timeout=10_000)
     assert (tifffile.imread(path) == labels.data).all()
+    assert segment.labels_view.saver.message.text() == "Saved labels.tif"
     path = tmp_path / "labels.docx"
     qtbot.mouseClick(button, LEFT)
+    qtbot.waitUntil(button.isEnabled, timeout=10_000)
     [message] = segment.window().findChildren(ErrorMessage)
     assert "docx" in message.text.text()
     message.close()
+
+
+def test_a_spacing_edited_while_the_model_loads_is_that_of_the_labels(
+    qtbot, viewer, segment, scan, monkeypatch
+):
+    from napari_octseg.engine.inference import iter_segment
+
+    may_load = threading.Event()
+
+    def slow(*args, **options):
+        steps = iter_segment(*args, **options)
+        yield next(steps)
+        while not may_load.wait(0.01):
+            yield Progress(0, 5, "loading")
+        return (yield from steps)
+
+    monkeypatch.setattr(ENGINE, slow)
+    qtbot.mouseClick(segment.run_button, LEFT)
+    spacing = Spacing.of((120.0, 8.0, 20.0), Origin.USER)
+    set_spacing(viewer, scan, spacing)
+    may_load.set()
+    qtbot.waitUntil(lambda: not segment.is_busy, timeout=60_000)
+    [labels] = labels_of(viewer)
+    assert facts_of(labels)["volume"].spacing == spacing
+    assert tuple(labels.scale) == (120, 8, 20)
+    run(qtbot, segment)
+    assert labels_of(viewer) == [labels]
+
+
+def test_a_duplicate_of_the_labels_is_neither_filled_nor_marked(
+    qtbot, viewer, segment, scan
+):
+    run(qtbot, segment)
+    [first] = labels_of(viewer)
+    data, state, kind = first.as_layer_data_tuple()
+    # As "Duplicate Selected Layers" does.
+    copy = Layer.create(data.copy(), {**state, "name": "copy"}, kind)
+    viewer.add_layer(copy)
+    copy.data[...] = 2
+    first.paint((0, 5, 5), 2)
+    assert facts_of(first)["edited"]
+    assert "edited" not in facts_of(copy)
+    run(qtbot, segment)
+    assert len(labels_of(viewer)) == 3
+    assert (copy.data == 2).all()
+
+
+def test_undo_brings_the_areas_back(qtbot, viewer, segment, scan):
+    run(qtbot, segment)
+    [labels] = labels_of(viewer)
+    viewer.dims.set_current_step(0, 0)
+    table = segment.labels_view.class_table
+
+    def areas() -> list[str]:
+        return [table.item(row, 1).text() for row in range(table.rowCount())]
+
+    def true_areas() -> list[float]:
+        return [float((labels.data[0] == index).sum() * 40e-6) for index in (1, 2)]
+
+    def is_right() -> bool:
+        shown = [float(text.split()[0]) for text in areas()]
+        return shown == pytest.approx(true_areas(), abs=1e-3)
+
+    before = labels.data.copy()
+    labels.brush_size = 30
+    labels.paint((0, 15, 20), 2)
+    labels.paint((0, 15, 20), 1)
+    assert (labels.data != before).any()
+    qtbot.waitUntil(is_right)
+    painted = areas()
+    labels.undo()
+    labels.undo()
+    assert (labels.data == before).all()
+    qtbot.waitUntil(is_right)
+    undone = areas()
+    assert undone != painted
+    labels.redo()
+    qtbot.waitUntil(is_right)
+
+
+def test_pixels_replaced_while_running_stop_the_run(
+    qtbot, viewer, segment, scan, monkeypatch
+):
+    held = Held(monkeypatch)
+    qtbot.mouseClick(segment.run_button, LEFT)
+    qtbot.waitUntil(lambda: len(labels_of(viewer)) == 1, timeout=60_000)
+    scan.data = 255 - scan.data
+    qtbot.waitUntil(lambda: not segment.is_busy, timeout=10_000)
+    assert held.was_cleaned.is_set()
+    assert "replaced" in segment.status.text()
+    assert segment.result is None
 
 
 def test_a_broken_model_is_grey_and_says_why(segment):

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from napari_octseg.boundaries import Boundaries
+from napari_octseg.engine.inference import Segmentation
+from napari_octseg.io import read_volume
+from napari_octseg.labels import LabelSet
+from napari_octseg.volume import OCTVolume
+from napari_octseg.widgets._layers import make_labels_layer, note, volume_of
+from napari_octseg.widgets._messages import ErrorMessage
+from napari_octseg.widgets._prediction import watch_edits
+from napari_octseg.widgets._save_labels import LabelsSaver, default_name, writer_of
+
+pytestmark = pytest.mark.gui
+
+CLASSES = LabelSet.of("background", "RNFL", "GCIPL")
+
+
+class Card:
+    """As much of a model card as is asked for."""
+
+    name = "octid-unet"
+    label_set = CLASSES
+
+
+@pytest.fixture
+def layer(volume: OCTVolume):
+    """Labels of a model, with its boundaries, over a scan called eye 3/4."""
+    from napari.layers import Image
+
+    image = Image(volume.data, name="eye 3/4", metadata={"octseg": {"volume": volume}})
+    labels = np.zeros(volume.shape, np.uint8)
+    heights = np.full((3, 5, 48), np.float32(7.25))
+    result = Segmentation(
+        volume,
+        Card(),
+        "cpu",
+        labels,
+        Boundaries(("ILM", "RNFL/GCL", "IPL/INL"), heights),
+        np.zeros((5, 48), np.float32),
+    )
+    made = make_labels_layer(
+        labels, volume_of(image), CLASSES, image_layer=image, name="eye – OCTID: 8"
+    )
+    note(made, scan=image.name, model=Card.name, segmentation=result)
+    watch_edits(made)
+    return made
+
+
+def test_the_name_offered_is_legal_on_every_system(layer):
+    assert default_name(layer) == "eye 3-4_octid-unet.tif"
+    layer.metadata.clear()
+    assert default_name(layer) == "eye – OCTID- 8.tif"
+    layer.name = "???"
+    assert default_name(layer) == "labels.tif"
+
+
+def test_eye_files_hold_the_boundaries_of_the_model(layer, tmp_path):
+    path = writer_of(layer, tmp_path / "labels.eye")()
+    boundaries = read_volume(path).boundaries
+    assert boundaries is not None
+    assert boundaries.names == ("ILM", "RNFL/GCL", "IPL/INL")
+    assert (boundaries["ILM"] == 7.25).all()
+
+
+def test_boundaries_of_the_model_are_not_those_of_edited_labels(layer, tmp_path):
+    layer.paint((0, 5, 5), 2)
+    path = writer_of(layer, tmp_path / "labels.eye")()
+    assert read_volume(path).boundaries is None
+
+
+def test_boundaries_of_the_model_are_not_those_of_a_duplicate(layer, tmp_path):
+    from napari.layers import Labels
+
+    copy = Labels(layer.data.copy(), metadata=layer.metadata)
+    path = writer_of(copy, tmp_path / "labels.eye")()
+    assert read_volume(path).boundaries is None
+
+
+def test_the_window_lives_while_labels_are_written(qtbot, layer, tmp_path, monkeypatch):
+    may_write = threading.Event()
+    threads = []
+    written = []
+
+    def slow(saved, path, volume):
+        threads.append(threading.current_thread())
+        assert may_write.wait(10)
+        written.append(int(saved.labels.max()))
+
+    monkeypatch.setattr("napari_octseg.io.save.save_labels", slow)
+    saver = LabelsSaver()
+    qtbot.addWidget(saver)
+    saver.save(layer, tmp_path / "labels.tif")
+    assert saver.is_busy
+    assert not saver.button.isEnabled()
+    assert saver.message.text() == "Saving labels.tif…"
+    layer.data[...] = 2  # comes too late for this file
+    may_write.set()
+    qtbot.waitUntil(lambda: not saver.is_busy, timeout=10_000)
+    assert written == [0]
+    assert threads != [threading.main_thread()]
+    assert saver.message.text() == "Saved labels.tif"
+    assert saver.button.isEnabled()
+
+
+def test_a_file_that_cannot_be_written_gives_a_message(qtbot, layer, tmp_path):
+    saver = LabelsSaver()
+    qtbot.addWidget(saver)
+    saver.save(layer, tmp_path / "no folder" / "labels.tif")
+    qtbot.waitUntil(lambda: not saver.is_busy, timeout=10_000)
+    [message] = saver.findChildren(ErrorMessage)
+    message.close()
+    assert saver.message.isHidden()
+    assert saver.button.isEnabled()
