@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_octseg.errors import CardError
-from napari_octseg.labels import LabelClass, LabelSet
+from napari_octseg.labels import BACKGROUND, LabelClass, LabelSet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 Positive = Annotated[int, Field(gt=0)]
 Size = tuple[Positive, Positive]
 """(rows, columns) in px."""
+BundleName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+"""Name of a model and of its folder."""
 
 
 class Part(BaseModel):
@@ -148,7 +151,7 @@ class ModelCard(Part):
     """
 
     schema_version: Literal[1] = 1
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    name: BundleName
     version: str
     title: str
     description: str
@@ -167,12 +170,7 @@ class ModelCard(Part):
 
     @model_validator(mode="after")
     def _classes_fit(self) -> ModelCard:
-        names = [c.name for c in self.classes]
-        if len(set(names)) != len(names):
-            raise ValueError(f"classes: a name occurs twice in {names}")
-        missing = [name for name in self.layers if name not in names]
-        if missing:
-            raise ValueError(f"layers: {missing} are not among the classes {names}")
+        check_classes([c.name for c in self.classes], self.layers)
         return self
 
     @property
@@ -187,6 +185,29 @@ class ModelCard(Part):
         """Class index of each layer, top to bottom; empty if the model has none."""
         names = [c.name for c in self.classes]
         return tuple(names.index(name) for name in self.layers)
+
+
+def check_classes(names: Sequence[str], layers: Sequence[str]) -> None:
+    """Check the classes of a card or recipe, and which of them are layers.
+
+    Raises
+    ------
+    ValueError
+        Unless the background comes first, something follows, no name occurs twice, and
+        the layers are among what follows.
+    """
+    for field, given in (("classes", names), ("layers", layers)):
+        if len(set(given)) != len(given):
+            raise ValueError(f"{field}: a name occurs twice in {list(given)}")
+    if len(names) < 2 or names[0] != BACKGROUND:
+        raise ValueError(
+            f"classes: {list(names)} must be {BACKGROUND!r} and at least one more"
+        )
+    if BACKGROUND in layers:
+        raise ValueError(f"layers: {BACKGROUND!r} is none")
+    missing = [name for name in layers if name not in names]
+    if missing:
+        raise ValueError(f"layers: {missing} are not among the classes {list(names)}")
 
 
 def class_entries(label_set: LabelSet) -> tuple[ClassEntry, ...]:

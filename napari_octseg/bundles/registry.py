@@ -16,14 +16,17 @@ from napari_octseg.bundles.readme import card_text
 from napari_octseg.errors import CardError, ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torch import nn
+
+    from napari_octseg.bundles.card import Input
 
 logger = logging.getLogger(__name__)
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _USER_MODELS_VARIABLE = "NAPARI_OCTSEG_MODELS"
+_RECIPE = "recipe.json"
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,8 @@ def load_network(bundle: Bundle) -> nn.Module:
     Raises
     ------
     ModelError
-        If the weights are damaged or do not fit the architecture.
+        If the weights are damaged or do not fit the architecture, or the network does
+        not fit the classes and the input of its card.
     """
     import torch
     from safetensors import SafetensorError
@@ -158,7 +162,60 @@ def load_network(bundle: Bundle) -> nn.Module:
             todo="restore the bundle",
         ) from error
     network.requires_grad_(False)
-    return network.eval().to(torch.float32)
+    network.to(torch.float32)
+    classes = [entry.name for entry in bundle.card.classes]
+    check_fit(network, classes, bundle.card.input, bundle.card.name)
+    return network.eval()
+
+
+def check_fit(
+    network: nn.Module, classes: Sequence[str], spec: Input, name: str
+) -> None:
+    """Check a network against what a card or recipe says of it, on one tiny image.
+
+    Parameters
+    ----------
+    network
+        On the CPU, float32; left in evaluation mode.
+    classes
+        Class names in index order.
+    spec
+        How images are prepared.
+    name
+        Of the model, for the error.
+
+    Raises
+    ------
+    ModelError
+        If it does not take images as `spec` prepares them, or has not one channel for
+        each class (of two classes one may suffice).
+    """
+    import torch
+
+    step = getattr(network, "divisor", 1)
+    if spec.divisor % step:
+        raise ModelError(
+            f"{name}: input.divisor is {spec.divisor}, its network needs rows and "
+            f"columns divisible by {step}",
+            todo=f"set input.divisor to {step} or a multiple of it",
+        )
+    n_channels, side = 1 + 2 * spec.n_neighbours, 2 * spec.divisor
+    image = torch.zeros(1, n_channels, side, side)
+    try:
+        with torch.inference_mode():
+            n_given = network.eval()(image).shape[1]
+    except RuntimeError as error:
+        raise ModelError(
+            f"{name}: its network does not take {n_channels} channels of {side} × "
+            f"{side} px, which input.n_neighbours and input.divisor ask for ({error})",
+            todo="correct the architecture or the input",
+        ) from error
+    if n_given != len(classes) and (n_given, len(classes)) != (1, 2):
+        raise ModelError(
+            f"{name}: its network gives {n_given} channels for {len(classes)} classes "
+            f"({', '.join(classes)})",
+            todo="correct n_classes of the architecture, or the classes",
+        )
 
 
 def write_bundle(
@@ -173,7 +230,8 @@ def write_bundle(
     Parameters
     ----------
     folder
-        The new bundle's folder; its name must be the card's name.
+        The new bundle's folder; its name must be the card's name. It may be there if it
+        holds nothing but a recipe, which is kept unless `extras` has one.
     card
         Card; its weights entry is filled in here.
     network
@@ -189,10 +247,7 @@ def write_bundle(
     import torch
     from safetensors.torch import save
 
-    if folder.exists():
-        raise ModelError(
-            f"The bundle {folder} is there already", todo="choose another name"
-        )
+    check_new_bundle(folder)
     state = {
         key: value.to(torch.float16) if value.is_floating_point() else value
         for key, value in network.state_dict().items()
@@ -211,14 +266,49 @@ def write_bundle(
         (draft / card.weights.file).write_bytes(content)
         write_card(card, draft / "card.json")
         (draft / "README.md").write_text(card_text(card), encoding="utf-8")
+        if (folder / _RECIPE).is_file():
+            shutil.copyfile(folder / _RECIPE, draft / _RECIPE)
         for name, text in (extras or {}).items():
             (draft / name).write_text(text, encoding="utf-8")
         draft.chmod(0o755)  # mkdtemp makes private folders; a bundle is to be shared
-        draft.rename(folder)
+        _put_in_place(draft, folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
     return Bundle(card.name, folder, card, None, shipped=False)
+
+
+def check_new_bundle(folder: Path) -> None:
+    """Check that `write_bundle` may make this folder.
+
+    Raises
+    ------
+    ModelError
+        If it is there and holds anything but a recipe.
+    """
+    if folder.is_dir() and all(path.name == _RECIPE for path in folder.iterdir()):
+        return
+    if folder.exists():
+        raise ModelError(
+            f"The bundle {folder} is there already",
+            todo="choose another name or folder, or remove all of it but its recipe",
+        )
+
+
+def _put_in_place(draft: Path, folder: Path) -> None:
+    """Rename `draft` to `folder`; a folder there is put back if that fails."""
+    if not folder.exists():
+        draft.rename(folder)
+        return
+    # A folder that holds something cannot be renamed over: it steps aside first.
+    aside = draft.with_name(draft.name + "-before")
+    folder.rename(aside)
+    try:
+        draft.rename(folder)
+    except BaseException:
+        aside.rename(folder)
+        raise
+    shutil.rmtree(aside)
 
 
 def _inspect(folder: Path, *, shipped: bool, taken: set[str]) -> Bundle:
@@ -237,9 +327,27 @@ def _inspect(folder: Path, *, shipped: bool, taken: set[str]) -> Bundle:
                 f"{weights} has only {weights.stat().st_size} bytes",
                 todo="if it is a Git LFS pointer, run: git lfs pull",
             )
+        _check_arguments(card)
     except CardError as error:
         return Bundle(folder.name, folder, None, str(error), shipped)
     return Bundle(card.name, folder, card, None, shipped)
+
+
+def _check_arguments(card: ModelCard) -> None:
+    """What `check_fit` would find, as far as the card alone tells it, without torch."""
+    arguments = card.architecture.arguments
+    n_classes = arguments.get("n_classes", len(card.classes))
+    if n_classes != len(card.classes) and (n_classes, len(card.classes)) != (1, 2):
+        raise CardError(
+            f"{card.name}: its network has n_classes {n_classes}, the card has "
+            f"{len(card.classes)} classes"
+        )
+    n_channels = 1 + 2 * card.input.n_neighbours
+    if arguments.get("in_channels", n_channels) != n_channels:
+        raise CardError(
+            f"{card.name}: its network has in_channels {arguments['in_channels']}, "
+            f"input.n_neighbours {card.input.n_neighbours} makes {n_channels}"
+        )
 
 
 def _check_hash(path: Path, content: bytes, expected: str) -> None:

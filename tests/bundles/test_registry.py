@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,89 @@ def test_weights_of_another_architecture_are_an_error(tiny_bundle: MakeBundle) -
     tiny_bundle(network=other)
     with pytest.raises(ModelError, match="does not fit the architecture"):
         load_network(find_bundle("tiny"))
+
+
+def test_a_network_of_other_classes_than_its_card_is_an_error(
+    tiny_bundle: MakeBundle,
+) -> None:
+    bundle = tiny_bundle(classes=("background", "RNFL"), layers=("RNFL",))
+    assert bundle.card is not None
+    entries = (*bundle.card.classes, bundle.card.classes[1])
+    wrong = replace(bundle, card=bundle.card.model_copy(update={"classes": entries}))
+    with pytest.raises(ModelError, match="gives 2 channels for 3 classes"):
+        load_network(wrong)
+
+
+def test_a_divisor_that_does_not_suit_the_network_is_an_error(
+    tiny_bundle: MakeBundle,
+) -> None:
+    tiny_bundle(widths=(4, 8, 8), divisor=6)
+    with pytest.raises(ModelError, match=r"divisor is 6.*divisible by 4"):
+        load_network(find_bundle("tiny"))
+
+
+def test_a_network_of_other_channels_than_its_input_is_an_error(
+    tiny_bundle: MakeBundle,
+) -> None:
+    bundle = tiny_bundle()
+    assert bundle.card is not None
+    spec = bundle.card.input.model_copy(update={"n_neighbours": 1})
+    wrong = replace(bundle, card=bundle.card.model_copy(update={"input": spec}))
+    with pytest.raises(ModelError, match="does not take 3 channels"):
+        load_network(wrong)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"), [("n_classes", 5), ("n_classes", 1), ("in_channels", 3)]
+)
+def test_a_card_that_contradicts_itself_is_listed_with_the_reason(
+    tiny_bundle: MakeBundle, argument: str, value: int
+) -> None:
+    path = tiny_bundle().folder / "card.json"
+    card = json.loads(path.read_text())
+    card["architecture"]["arguments"][argument] = value
+    path.write_text(json.dumps(card))
+    (listed,) = list_bundles()
+    assert listed.card is None
+    assert f"{argument} {value}" in str(listed.problem)
+
+
+def test_a_folder_that_holds_only_a_recipe_becomes_the_bundle(
+    tiny_bundle: MakeBundle,
+) -> None:
+    models = tiny_bundle("first").folder.parent
+    for name in ("kept", "given"):
+        (models / name).mkdir()
+        (models / name / "recipe.json").write_text("{}")
+    assert (tiny_bundle("kept").folder / "recipe.json").read_text() == "{}"
+    card = find_bundle("first").card
+    assert card is not None
+    card = card.model_copy(update={"name": "given"})
+    network = build("unet", card.architecture.arguments)
+    write_bundle(models / "given", card, network, extras={"recipe.json": "[]"})
+    assert (models / "given" / "recipe.json").read_text() == "[]"
+    assert [bundle.problem for bundle in list_bundles()] == [None] * 3
+    assert sorted(p.name for p in models.iterdir()) == ["first", "given", "kept"]
+
+
+def test_the_recipe_is_put_back_when_the_bundle_cannot_take_its_place(
+    tiny_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tiny_bundle("first").folder.parent
+    (models / "second").mkdir()
+    (models / "second" / "recipe.json").write_text("{}")
+    rename = Path.rename
+
+    def held(path: Path, target: Path) -> Path:
+        if (path / "card.json").is_file():
+            raise PermissionError("held by another program")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", held)
+    with pytest.raises(PermissionError):
+        tiny_bundle("second")
+    assert [p.name for p in (models / "second").iterdir()] == ["recipe.json"]
+    assert sorted(p.name for p in models.iterdir()) == ["first", "second"]
 
 
 def test_a_bundle_is_never_overwritten(tiny_bundle: MakeBundle) -> None:
