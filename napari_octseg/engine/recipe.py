@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from napari_octseg.bundles.card import Architecture, Input, Part, Step
+from napari_octseg.bundles.card import (
+    Architecture,
+    BundleName,
+    Input,
+    Part,
+    Positive,
+    Step,
+    check_classes,
+)
 from napari_octseg.errors import RecipeError
-from napari_octseg.labels import LabelSet
+from napari_octseg.labels import IGNORE, LabelSet
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Reach = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Source(Part):
@@ -57,6 +67,13 @@ class Source(Part):
 
     @model_validator(mode="after")
     def _meanings_do_not_overlap(self) -> Source:
+        if not self.codes or not all(self.codes.values()):
+            raise ValueError(f"codes of {self.name}: every source and code needs some")
+        strange = [code for code in self.codes if not 0 <= code < IGNORE]
+        if strange:
+            raise ValueError(
+                f"codes of {self.name}: {strange} are not in 0…{IGNORE - 1}"
+            )
         meanings = {frozenset(classes) for classes in self.codes.values()}
         names = [name for meaning in meanings for name in meaning]
         doubled = sorted({name for name in names if names.count(name) > 1})
@@ -71,14 +88,17 @@ class Recipe(Part):
     """A whole training run; the bundle's card is made from it.
 
     crop
-        Rows and columns of a training sample, on the network's grid.
+        Rows and columns of a training sample, on the network's grid: multiples of
+        ``input.divisor``, and no more than ``input.size``.
+    augment
+        Fields of `engine.augment.AugmentSettings` that differ from its own values.
     n_steps, warm_up, validate_every
         Optimiser updates; those with rising learning rate; between two validations.
     ema
         Decay of the running mean of the weights that is validated and kept.
     """
 
-    name: str
+    name: BundleName
     version: str
     title: str
     description: str
@@ -93,7 +113,7 @@ class Recipe(Part):
     postprocess: tuple[Step, ...] = ()
     sources: tuple[Source, ...]
     split: str
-    crop: tuple[int, int]
+    crop: tuple[Positive, Positive]
     batch_size: Annotated[int, Field(gt=0)] = 4
     n_steps: Annotated[int, Field(gt=0)]
     warm_up: Annotated[int, Field(ge=0)] = 50
@@ -103,13 +123,39 @@ class Recipe(Part):
     dice_weight: Annotated[float, Field(ge=0)] = 0.7
     entropy_weight: Annotated[float, Field(ge=0)] = 0.3
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
-    augment: dict[str, float] = Field(default_factory=dict)
+    augment: dict[str, Reach] = Field(default_factory=dict)
     seed: int = 0
 
     @property
     def label_set(self) -> LabelSet:
         """Classes in index order."""
         return LabelSet.of(*self.classes)
+
+    @model_validator(mode="after")
+    def _classes_fit(self) -> Recipe:
+        check_classes(self.classes, self.layers)
+        return self
+
+    @model_validator(mode="after")
+    def _crop_fits_the_network(self) -> Recipe:
+        step = self.input.divisor
+        if any(side % step for side in self.crop):
+            raise ValueError(f"crop: {self.crop} are not multiples of {step}")
+        size = self.input.size or self.crop
+        if any(side > most for side, most in zip(self.crop, size, strict=True)):
+            raise ValueError(f"crop: {self.crop} is larger than input.size {size}")
+        return self
+
+    @field_validator("augment")
+    @classmethod
+    def _augment_is_known(cls, given: dict[str, float]) -> dict[str, float]:
+        from napari_octseg.engine.augment import AugmentSettings
+
+        known = [field.name for field in fields(AugmentSettings)]
+        unknown = sorted(set(given) - set(known))
+        if unknown:
+            raise ValueError(f"{unknown} are not among {known}")
+        return given
 
     @model_validator(mode="after")
     def _codes_name_classes(self) -> Recipe:

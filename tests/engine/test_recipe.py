@@ -46,6 +46,48 @@ def test_codes_of_unknown_classes_are_refused(recipe: Recipe, tmp_path: Path) ->
         read_recipe(path)
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"augment": {"rotaton": 3}}, r"augment.*rotaton.*rotation_deg"),
+        ({"augment": {"noise": -0.1}}, "augment.noise"),
+        ({"crop": [31, 32]}, r"crop.*multiples of 2"),
+        ({"crop": [0, 32]}, "crop"),
+        ({"crop": [32, 64]}, r"crop.*larger than input\.size"),
+        ({"name": "Tiny Net"}, "name"),
+        ({"classes": ["RNFL", "background", "GCIPL"]}, "must be 'background'"),
+        ({"layers": ["RNFL", "INL"]}, "INL"),
+    ],
+)
+def test_what_would_fail_or_do_nothing_in_the_training_is_refused(
+    recipe: Recipe, tmp_path: Path, values: dict[str, object], told: str
+) -> None:
+    with pytest.raises(RecipeError, match=told):
+        read_recipe(changed(recipe, tmp_path / "r.json", **values))
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        {},
+        {"0": []},
+        {"0": ["background"], "255": ["RNFL"]},
+        {"0": ["background"], "-1": ["RNFL"]},
+    ],
+)
+def test_codes_that_no_label_picture_can_hold_are_refused(
+    recipe: Recipe, tmp_path: Path, codes: dict[str, list[str]]
+) -> None:
+    source = {**recipe.sources[1].model_dump(mode="json"), "codes": codes}
+    with pytest.raises(RecipeError, match="codes of tissue"):
+        read_recipe(changed(recipe, tmp_path / "r.json", sources=[source]))
+
+
+def test_settings_of_the_augmentation_are_taken(recipe: Recipe, tmp_path: Path) -> None:
+    path = changed(recipe, tmp_path / "r.json", augment={"noise": 0, "shear": 0.1})
+    assert read_recipe(path).augment == {"noise": 0.0, "shear": 0.1}
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]"])
 def test_what_is_no_recipe_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "recipe.json"
