@@ -101,12 +101,7 @@ def write_png_labels(labelled: OCTVolume, path: Path) -> None:
     from PIL import Image
 
     labels = np.asarray(labelled.labels)
-    if len(labels) != 1:
-        raise WriteError(
-            f"{len(labels)} B-scans as one PNG",
-            allowed="one B-scan per PNG",
-            todo="save as .tif, .nii.gz, .mhd or .eye",
-        )
+    check_png(len(labels))
     palette = np.full((256, 3), 128, np.uint8)
     if labelled.label_set is not None:
         for index, (*rgb, _) in labelled.label_set.colours.items():
@@ -114,3 +109,13 @@ def write_png_labels(labelled: OCTVolume, path: Path) -> None:
     image = Image.fromarray(labels[0])
     image.putpalette(palette.tobytes())
     image.save(path, format="PNG")
+
+
+def check_png(n_bscans: int) -> None:
+    """Raise `WriteError` unless so many B-scans fit into a PNG: only one does."""
+    if n_bscans != 1:
+        raise WriteError(
+            f"{n_bscans} B-scans as one PNG",
+            allowed="one B-scan per PNG",
+            todo="save as .tif, .nii.gz, .mhd or .eye",
+        )

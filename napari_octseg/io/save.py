@@ -109,6 +109,18 @@ def save_labels(
         write(labelled, target)
 
 
+def check_label_file(path: Path, n_bscans: int = 1) -> None:
+    """Check before a long computation whether labels can be saved under this name.
+
+    Raises
+    ------
+    WriteError
+        For an unknown suffix, or several B-scans as one PNG.
+    """
+    if _writer_for(path, _LABEL_WRITERS) is image_writers.write_png_labels:
+        image_writers.check_png(n_bscans)
+
+
 def save_volume(volume: OCTVolume, path: str | os.PathLike[str]) -> None:
     """Save the pixels of a volume with its spacing, in the format of the suffix.
 
