@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import functools
 import logging
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from napari_octseg.errors import OctsegError
+from napari_octseg._console import (
+    complain,
+    complaints,
+    console,
+    explained,
+    friendly,
+    make_folder,
+    plain,
+    run_task,
+)
+from napari_octseg.errors import OctsegError, ReadError, RecipeError, WriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
     from napari_octseg.bundles.card import ModelCard, Score
-    from napari_octseg.engine.progress import Progress
-
-T = TypeVar("T")
+    from napari_octseg.engine.recipe import Recipe
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,9 +32,6 @@ app = typer.Typer(
     help="Segment retinal OCT: open a scan of any scanner, run a bundled network, "
     "save the labels. Research use only.",
 )
-console = Console()
-complaints = Console(stderr=True)
-
 Device = Annotated[
     str, typer.Option(help="auto, cuda, cuda:1, mps or cpu; auto takes the best.")
 ]
@@ -47,23 +47,6 @@ def main(
 ) -> None:
     """Set up logging before any subcommand."""
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING)
-
-
-def friendly(command: Callable[..., None]) -> Callable[..., None]:
-    """Errors of ours become one message and exit status 1, not a traceback."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except OctsegError as error:
-            logging.getLogger(__name__).debug("failed", exc_info=error)
-            complaints.print(
-                f"[bold red]Error:[/] {_plain(str(error))}", soft_wrap=True
-            )
-            raise typer.Exit(1) from error
-
-    return run
 
 
 @app.command()
@@ -92,9 +75,9 @@ def demo(
 
     run_demo(out=out)
     if out is not None:
-        console.print(f"Written to {_plain(str(out.resolve()))}:", soft_wrap=True)
+        console.print(f"Written to {plain(out.resolve())}:", soft_wrap=True)
         for path in sorted(out.iterdir()):
-            console.print(f"  {_plain(path.name)}")
+            console.print(f"  {plain(path.name)}")
 
 
 @app.command()
@@ -109,7 +92,7 @@ def segment(
     device: Device = "auto",
     out: Annotated[Path, typer.Option(help="Folder for the labels.")] = Path("labels"),
     suffix: Annotated[
-        str, typer.Option("--format", help="tif, nii.gz, mhd or eye.")
+        str, typer.Option("--format", help="tif, nii.gz, nrrd, mhd, eye, png.")
     ] = "tif",
     each: Annotated[
         bool,
@@ -118,37 +101,52 @@ def segment(
     areas: Annotated[
         bool, typer.Option(help="Also write a table with the area of each class.")
     ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace labels that are there already.")
+    ] = False,
 ) -> None:
     """Segment scans; labels go to OUT/<scan>_<model>.<format>."""
+    from napari_octseg.bundles.registry import find_bundle
     from napari_octseg.engine.inference import iter_segment
     from napari_octseg.io import read_volume
-    from napari_octseg.io.areas import class_areas
-    from napari_octseg.io.save import save_labels
+    from napari_octseg.io.areas import class_areas, save_areas
+    from napari_octseg.io.naming import label_targets
+    from napari_octseg.io.save import check_label_file, save_labels
 
+    # All that can be known to fail is found before the first scan is computed.
+    card = find_bundle(model).card
+    ending = f"_{card.name if card else model}.{suffix.lstrip('.').lower()}"
+    check_label_file(Path(f"labels{ending}"))
     scans = [scan for path in inputs for scan in _scans(path, each=each)]
-    out.mkdir(parents=True, exist_ok=True)
+    if not scans:
+        raise ReadError(f"There is no scan in {', '.join(map(str, inputs))}")
+    targets = label_targets(scans, out, ending)
+    if not overwrite:
+        files = [file for _, target in targets for file in _files(target, areas=areas)]
+        _refuse_existing(files)
+    make_folder(out)
     failed = 0
-    for scan in scans:
+    for scan, target in targets:
         try:
-            volume = read_volume(scan)
-            task = iter_segment(volume, model, device=device)
-            result = run_task(task, f"{scan.name}: segmenting")
-            stem = f"{_stem(scan)}_{result.model.name}"
-            target = out / f"{stem}.{suffix.lstrip('.')}"
-            save_labels(result, target, volume=volume)
-            if areas:
-                table = class_areas(result.labels, result.label_set, volume.spacing)
-                table.to_csv(out / f"{stem}_areas.csv", index=False)
+            with explained(scan.name):
+                volume = read_volume(scan)
+                check_label_file(target, volume.n_bscans)
+                task = iter_segment(volume, model, device=device)
+                result = run_task(task, f"{scan.name}: segmenting")
+                save_labels(result, target, volume=volume)
+                if areas:
+                    table = class_areas(result.labels, result.label_set, volume.spacing)
+                    save_areas(table, _areas_file(target))
         except OctsegError as error:
             # One bad scan must not cost the others of a long list.
-            if len(scans) == 1:
+            if len(targets) == 1:
                 raise
             failed += 1
-            complaints.print(f"[red]{_plain(scan.name)}:[/] {_plain(str(error))}")
+            complain(f"[red]{plain(scan.name)}:[/]", error)
             continue
-        console.print(f"{_plain(str(target))}  ({result.seconds:.1f} s)")
+        console.print(f"{plain(target)}  ({result.seconds:.1f} s)", soft_wrap=True)
     if failed:
-        complaints.print(f"{failed} of {len(scans)} scans could not be segmented")
+        complaints.print(f"{failed} of {len(targets)} scans could not be segmented")
         raise typer.Exit(1)
 
 
@@ -173,15 +171,13 @@ def models(
         return
     table = Table("model", "labels", "weights", "origin")
     for bundle in list_bundles():
-        origin = "bundled" if bundle.shipped else str(bundle.folder)
+        origin = "bundled" if bundle.shipped else plain(bundle.folder)
+        name = plain(bundle.name)
         if bundle.card is None:
-            table.add_row(
-                f"[dim]{bundle.name}[/]", f"[red]{bundle.problem}", "", origin
-            )
+            problem = plain(bundle.problem)
+            table.add_row(f"[dim]{name}[/]", f"[red]{problem}[/]", "", origin)
         else:
-            table.add_row(
-                bundle.name, _classes(bundle.card), _size(bundle.card), origin
-            )
+            table.add_row(name, _classes(bundle.card), _size(bundle.card), origin)
     console.print(table)
 
 
@@ -221,7 +217,7 @@ def phantom(
         seed=seed,
     )
     made = make_phantom(settings)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     save_volume(made.volume, out / "scan.tif")
     for name, labels, label_set in (
         ("layers", made.layers, LAYER_SET),
@@ -231,7 +227,7 @@ def phantom(
             labels, out / f"{name}.tif", volume=made.volume, label_set=label_set
         )
     save_boundaries(made.boundaries, out / "boundaries.npz")
-    console.print(f"Written to {_plain(str(out))}: scan, layers, findings, boundaries")
+    console.print(f"Written to {plain(out)}: scan, layers, findings, boundaries")
 
 
 @app.command()
@@ -255,6 +251,7 @@ def train(
     from napari_octseg.engine.training import TrainSettings, iter_train
 
     plan = read_recipe(recipe)
+    _check_place(plan, out / plan.name)
     folder = run or Path("runs") / plan.name
     settings = TrainSettings(data, folder, device=device)
     try:
@@ -271,10 +268,11 @@ def train(
             out / plan.name,
             data=data,
             hardware=f"{describe_device(chosen)}, {platform.machine()}",
+            device=device,
         ),
         "measuring",
     )
-    console.print(f"New bundle: {_plain(str(bundle.folder))}")
+    console.print(f"New bundle: {plain(bundle.folder)}")
 
 
 @app.command()
@@ -301,38 +299,6 @@ def evaluate(
         _show(score)
 
 
-def run_task(task: Generator[Progress, None, T], description: str) -> T:
-    """Run a long task to its end behind a progress bar; its result."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[message]}"),
-    )
-    with Bar(*columns, console=complaints, transient=sys.stderr.isatty()) as bar:
-        shown = bar.add_task(_plain(description), total=None, message="")
-        try:
-            while True:
-                step = next(task)
-                bar.update(
-                    shown, completed=step.done, total=step.total, message=step.message
-                )
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        finally:
-            task.close()
-
-
 def _scans(path: Path, *, each: bool) -> list[Path]:
     """The scans of one argument: itself, or with `each` the files of a folder."""
     if not (each and path.is_dir()):
@@ -340,20 +306,47 @@ def _scans(path: Path, *, each: bool) -> list[Path]:
     return sorted(p for p in path.iterdir() if not p.name.startswith("."))
 
 
-def _stem(scan: Path) -> str:
-    """Name of a scan without any of its suffixes (``.nii.gz`` is two)."""
-    return scan.name if scan.is_dir() else scan.name.split(".")[0]
+def _files(target: Path, *, areas: bool) -> list[Path]:
+    """All that `segment` writes for one scan."""
+    return [target, _areas_file(target)] if areas else [target]
 
 
-def _plain(text: str) -> str:
-    """Text with square brackets that are not markup."""
-    from rich.markup import escape
+def _areas_file(target: Path) -> Path:
+    """Table of areas beside labels: `a_net.nii.gz` has `a_net_areas.csv`."""
+    from napari_octseg.io.napari_hooks import layer_name
 
-    return escape(text)
+    return target.with_name(f"{layer_name(target)}_areas.csv")
+
+
+def _refuse_existing(files: list[Path]) -> None:
+    there = [file for file in files if file.exists()]
+    if there:
+        raise WriteError(
+            f"{there[0]} is there already"
+            + (f", and so are {len(there) - 1} others" if there[1:] else ""),
+            todo="use --overwrite to replace, or give another folder with --out",
+        )
+
+
+def _check_place(plan: Recipe, folder: Path) -> None:
+    """Find out before a long training whether its bundle can be made in `folder`."""
+    from napari_octseg.bundles.registry import check_fit, check_new_bundle
+    from napari_octseg.engine.recipe import read_recipe
+    from napari_octseg.networks import build
+
+    check_new_bundle(folder)
+    present = folder / "recipe.json"
+    if present.is_file() and read_recipe(present) != plan:
+        raise RecipeError(
+            f"{present} is another recipe than the one that is to be trained",
+            todo="train that one, or give another folder with --out",
+        )
+    network = build(plan.architecture.name, plan.architecture.arguments)
+    check_fit(network, plan.classes, plan.input, plan.name)
 
 
 def _classes(card: ModelCard) -> str:
-    return ", ".join(c.name for c in card.classes[1:])
+    return plain(", ".join(c.name for c in card.classes[1:]))
 
 
 def _size(card: ModelCard) -> str:
@@ -364,13 +357,15 @@ def _show(score: Score) -> None:
     """Figures of one data set as a table."""
     from rich.table import Table
 
-    console.print(f"{score.data}, {score.split}: {score.n_images} B-scans")
+    console.print(
+        f"{plain(score.data)}, {plain(score.split)}: {score.n_images} B-scans"
+    )
     table = Table("class", "Dice")
     for name, value in score.dice.items():
-        table.add_row(name, f"{value:.3f}")
+        table.add_row(plain(name), f"{value:.3f}")
     console.print(table)
     if score.boundary_mae_px:
         table = Table("boundary", "mean absolute error, px")
         for name, value in score.boundary_mae_px.items():
-            table.add_row(name, f"{value:.2f}")
+            table.add_row(plain(name), f"{value:.2f}")
         console.print(table)

@@ -1,8 +1,10 @@
 """The command line, run as a person would, on a tiny model and tiny scans."""
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,6 +84,137 @@ def test_an_unknown_model_is_answered_with_the_known_ones(
     assert "Traceback" not in text
 
 
+def test_scans_whose_names_hold_dots_keep_them(
+    model: str, scan: Path, tmp_path: Path
+) -> None:
+    for name in ("1.2.840.1.tif", "1.2.840.2.tif"):
+        shutil.copy(scan, scan.parent / name)
+    scan.unlink()
+    out = tmp_path / "out"
+    code, text = run("segment", scan.parent, "--each", "--model", model, "--out", out)
+    assert code == 0, text
+    assert sorted(p.name for p in out.iterdir()) == [
+        "1.2.840.1_tiny-net.tif",
+        "1.2.840.2_tiny-net.tif",
+    ]
+
+
+@pytest.fixture
+def nothing_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def compute(*_: object, **__: object) -> None:
+        pytest.fail("a scan was computed")
+
+    monkeypatch.setattr("napari_octseg.engine.inference.iter_segment", compute)
+
+
+@pytest.mark.usefixtures("nothing_is_computed")
+def test_labels_that_are_there_are_only_replaced_when_asked(
+    model: str, scan: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "eye 1_tiny-net.tif").write_bytes(b"corrected by hand")
+    code, text = run("segment", scan, "--model", model, "--out", out)
+    assert code == 1
+    assert "eye 1_tiny-net.tif" in text
+    assert "--overwrite" in text
+    assert (out / "eye 1_tiny-net.tif").read_bytes() == b"corrected by hand"
+
+
+def test_overwrite_replaces_labels_and_areas(
+    model: str, scan: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    options = ("--model", model, "--out", out, "--areas", "--format", "nii.gz")
+    assert run("segment", scan, *options)[0] == 0
+    table = out / "eye 1_tiny-net_areas.csv"
+    table.write_text("old")
+    assert run("segment", scan, *options)[0] == 1
+    assert table.read_text() == "old"
+    assert run("segment", scan, *options, "--overwrite")[0] == 0
+    assert table.read_text().startswith("bscan,")
+    assert (out / "eye 1_tiny-net.nii.gz").is_file()
+
+
+@pytest.mark.usefixtures("nothing_is_computed")
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_a_format_that_cannot_hold_the_labels_is_refused_first(
+    model: str, scan: Path, tmp_path: Path, suffix: str
+) -> None:
+    options = ("--model", model, "--out", tmp_path / "out", "--format", suffix)
+    code, text = run("segment", scan, *options)
+    assert code == 1
+    assert ".nii.gz" in text
+
+
+def test_an_error_of_torch_costs_one_scan_not_the_batch(
+    model: str, scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_octseg.engine import inference
+
+    shutil.copy(scan, scan.parent / "bad.tif")
+    whole = inference.iter_segment
+
+    def fragile(volume: Any, *rest: Any, **options: Any) -> Any:
+        if Path(volume.source).name == "bad.tif":
+            raise RuntimeError("cuDNN error: [status] 7\nstack")
+        return (yield from whole(volume, *rest, **options))
+
+    monkeypatch.setattr(inference, "iter_segment", fragile)
+    out = tmp_path / "out"
+    code, text = run("segment", scan.parent, "--each", "--model", model, "--out", out)
+    assert code == 1
+    assert "cuDNN error: [status] 7" in text
+    assert "--device cpu" in text
+    assert [p.name for p in out.iterdir()] == ["eye 1_tiny-net.tif"]
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(
+    model: str, scan: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out").write_text("a file")
+    for command in (("segment", scan, "--model", model, "--out"), ("phantom",)):
+        code, text = run(*command, tmp_path / "out")
+        assert code == 1
+        assert "a file is in the way" in text
+
+
+def test_a_full_disk_is_told_with_a_cure(
+    model: str, scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("napari_octseg.io.save.save_labels", full)
+    code, text = run("segment", scan, "--model", model, "--out", tmp_path / "out")
+    assert code == 1
+    assert "No space left on device" in text
+    assert "free space" in text
+
+
+def test_square_brackets_in_names_are_shown_as_they_are(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_octseg.cli.console.width", 300, raising=False)
+    models = tmp_path / "models"
+    (models / "[red]net").mkdir()
+    code, text = run("models")
+    assert code == 0
+    assert "[red]net" in text
+    assert str(models / "[red]net" / "card.json") in text.replace("\n", "")
+
+
+def test_messages_of_a_task_are_no_markup() -> None:
+    from napari_octseg._console import run_task
+    from napari_octseg.engine.progress import Progress
+
+    def task() -> Generator[Progress, None, int]:
+        yield Progress(1, 1, "read [/] of [bold]scan[/bold]")
+        return 7
+
+    assert run_task(task(), "[/] odd") == 7
+
+
 def test_models_lists_good_and_broken_ones_and_shows_a_card(model: str) -> None:
     code, text = run("models")
     assert code == 0
@@ -145,3 +278,69 @@ def test_training_without_data_says_what_is_missing(
     code, text = run("train", tiny_recipe, "--data", tmp_path / "nowhere")
     assert code == 1
     assert "nowhere" in text.replace("\n", "")
+
+
+def test_a_recipe_is_trained_into_its_own_folder(
+    data: Path, tmp_path: Path, tiny_recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As CONTRIBUTING says: models/NAME/recipe.json becomes the bundle models/NAME."""
+    monkeypatch.chdir(tmp_path)
+    recipe = Path("models/tiny/recipe.json")
+    recipe.parent.mkdir(parents=True)
+    values = {**json.loads(tiny_recipe.read_text()), "n_steps": 2, "validate_every": 1}
+    recipe.write_text(json.dumps(values))
+    command = ("train", recipe, "--data", data, "--out", "models", "--device", "cpu")
+    code, text = run(*command)
+    assert code == 0, text
+    assert sorted(p.name for p in recipe.parent.iterdir()) == [
+        "README.md",
+        "card.json",
+        "recipe.json",
+        "weights.safetensors",
+    ]
+    assert [p.name for p in Path("models").iterdir()] == ["tiny"]
+
+
+@pytest.fixture
+def nothing_is_trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def train(*_: object, **__: object) -> None:
+        pytest.fail("the training began")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("napari_octseg.engine.training.iter_train", train)
+
+
+@pytest.mark.usefixtures("nothing_is_trained")
+def test_a_bundle_in_the_way_is_told_before_the_training(
+    data: Path, tmp_path: Path, tiny_recipe: Path
+) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "card.json").write_text("{}")
+    code, text = run("train", tiny_recipe, "--data", data, "--out", tmp_path)
+    assert code == 1
+    assert "there already" in text
+
+
+@pytest.mark.usefixtures("nothing_is_trained")
+def test_another_recipe_in_the_folder_is_not_replaced(
+    data: Path, tmp_path: Path, tiny_recipe: Path
+) -> None:
+    other = {**json.loads(tiny_recipe.read_text()), "seed": 99}
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "recipe.json").write_text(json.dumps(other))
+    code, text = run("train", tiny_recipe, "--data", data, "--out", tmp_path)
+    assert code == 1
+    assert "another recipe" in text
+
+
+@pytest.mark.usefixtures("nothing_is_trained")
+def test_a_network_that_does_not_fit_is_told_before_the_training(
+    data: Path, tmp_path: Path, tiny_recipe: Path
+) -> None:
+    values = json.loads(tiny_recipe.read_text())
+    values["architecture"]["arguments"]["n_classes"] = 5
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(json.dumps(values))
+    code, text = run("train", recipe, "--data", data, "--out", tmp_path)
+    assert code == 1
+    assert "gives 5 channels for 3 classes" in text

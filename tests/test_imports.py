@@ -29,7 +29,7 @@ ORDER = (
     {"engine"},
     {"editing", "groundtruth", "measure"},
     {"cohort"},
-    {"widgets"},
+    {"widgets", "_console"},
     {"cli"},
 )
 TORCH_ROOMS = ("networks", "engine", "bundles/registry.py")
