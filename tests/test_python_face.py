@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import doctest
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -23,7 +23,8 @@ from napari_octseg import (
 if TYPE_CHECKING:
     from tests.conftest import MakeBundle
 
-SHIPPED = Path(__file__).parents[1] / "models"
+REPOSITORY = Path(__file__).parents[1]
+SHIPPED = REPOSITORY / "models"
 
 
 def test_nothing_else_is_public() -> None:
@@ -98,6 +99,24 @@ def test_a_shipped_model_finds_the_layers_of_a_phantom(name: str) -> None:
     assert np.mean(exact.labels == result.labels) >= 0.999
 
 
-def test_examples_in_docstrings_run() -> None:
-    failures, _ = doctest.testmod(napari_octseg)
-    assert failures == 0
+def test_the_script_of_the_readme_runs_as_it_is_printed(
+    tiny_bundle: MakeBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tifffile
+
+    page = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    scripts = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert scripts, "the README shows no script"
+    tiny_bundle("duke-unet")
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 255, (2, 40, 48), np.uint8)
+    # The content decides how a file is read, so any scan can have the README's name.
+    with Path("scan.vol").open("wb") as file:
+        tifffile.imwrite(file, pixels)
+
+    names: dict[str, Any] = {}
+    exec(compile(scripts[0], "README.md", "exec"), names)
+
+    saved = tifffile.imread("labels.tif")
+    assert saved.shape == pixels.shape
+    assert np.array_equal(saved, names["result"].labels)
