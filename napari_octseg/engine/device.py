@@ -45,7 +45,8 @@ def describe_device(name: str) -> str:
         return f"{properties.name}, {properties.total_memory / 1e9:.0f} GB"
     if name == "mps":
         return "Apple GPU"
-    return f"CPU, {torch.get_num_threads()} threads"
+    n_threads = torch.get_num_threads()
+    return f"CPU, {n_threads} thread{'' if n_threads == 1 else 's'}"
 
 
 def choose_device(name: str = "auto") -> DeviceChoice:

@@ -52,7 +52,7 @@ def iter_ship(
     best
         ``best.pt`` of the run.
     folder
-        The new bundle; it must not exist.
+        The new bundle; it must not exist, or hold nothing but a recipe.
     data
         Root of the data folders, to measure on.
     hardware
@@ -63,7 +63,7 @@ def iter_ship(
     Raises
     ------
     ModelError
-        If the folder exists.
+        If the folder holds anything else.
     RecipeError
         If the weights are those of another recipe.
     """

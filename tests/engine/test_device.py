@@ -27,7 +27,7 @@ def test_auto_takes_the_best_device_that_is_there() -> None:
 def test_the_cpu_is_always_there() -> None:
     assert available_devices()[-1] == "cpu"
     assert choose_device("cpu").device == CPU
-    assert "threads" in describe_device("cpu")
+    assert "thread" in describe_device("cpu")
 
 
 def test_a_missing_gpu_falls_back_to_the_cpu_and_says_so(
