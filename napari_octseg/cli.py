@@ -357,8 +357,9 @@ def _show(score: Score) -> None:
     """Figures of one data set as a table."""
     from rich.table import Table
 
+    bscans = "B-scan" if score.n_images == 1 else "B-scans"
     console.print(
-        f"{plain(score.data)}, {plain(score.split)}: {score.n_images} B-scans"
+        f"{plain(score.data)}, {plain(score.split)}: {score.n_images} {bscans}"
     )
     table = Table("class", "Dice")
     for name, value in score.dice.items():
