@@ -198,6 +198,9 @@ def phantom(
     ] = None,
     eye: Annotated[str, typer.Option(help="OD (right) or OS (left).")] = "OD",
     seed: Annotated[int, typer.Option(help="The same seed gives the same scan.")] = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that are there already.")
+    ] = False,
 ) -> None:
     """Make a synthetic scan with exact truth: scan.tif, layers, findings, heights."""
     from napari_octseg.io.boundary_files import save_boundaries
@@ -216,6 +219,9 @@ def phantom(
         laterality=eye,  # type: ignore[arg-type]
         seed=seed,
     )
+    parts = ("scan.tif", "layers.tif", "findings.tif", "boundaries.npz")
+    if not overwrite:
+        _refuse_existing([out / part for part in parts])
     made = make_phantom(settings)
     make_folder(out)
     save_volume(made.volume, out / "scan.tif")
@@ -324,7 +330,7 @@ def _refuse_existing(files: list[Path]) -> None:
         raise WriteError(
             f"{there[0]} is there already"
             + (f", and so are {len(there) - 1} others" if there[1:] else ""),
-            todo="use --overwrite to replace, or give another folder with --out",
+            todo="use --overwrite to replace, or give another folder",
         )
 
 

@@ -242,6 +242,18 @@ def test_phantom_writes_a_scan_with_its_truth(tmp_path: Path) -> None:
     assert load_boundaries(out / "boundaries.npz").names[0] == "ILM"
 
 
+def test_a_phantom_replaces_nothing_unless_told_to(tmp_path: Path) -> None:
+    (tmp_path / "layers.tif").write_text("mine")
+    size = ("--shape", 2, 200, 64)
+    code, text = run("phantom", tmp_path, *size)
+    assert code == 1
+    assert "--overwrite" in text.replace("\n", " ")
+    assert (tmp_path / "layers.tif").read_text() == "mine"
+    assert not (tmp_path / "scan.tif").exists()
+    assert run("phantom", tmp_path, *size, "--overwrite")[0] == 0
+    assert tifffile.imread(tmp_path / "layers.tif").shape == (2, 200, 64)
+
+
 def test_a_wrong_finding_is_answered_with_the_allowed_ones(tmp_path: Path) -> None:
     code, text = run("phantom", tmp_path / "made", "--finding", "measles")
     assert code == 1
