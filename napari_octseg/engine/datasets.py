@@ -14,6 +14,7 @@ from torch.nn import functional
 from napari_octseg.engine.preprocess import resize
 from napari_octseg.errors import RecipeError
 from napari_octseg.io import read_volume
+from napari_octseg.io.format import natural_key
 from napari_octseg.labels import IGNORE, remap
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def load_source(source: Source, root: Path, recipe: Recipe) -> list[LabelledBsca
     table = code_table(source, recipe.classes)
     if source.kind == "phantom":
         return list(_phantoms(source, table, recipe.seed))
-    paths = sorted((root / source.folder).glob(source.images), key=_natural)
+    found = (root / source.folder).glob(source.images)
+    paths = sorted(found, key=lambda path: natural_key(path.name))
     if not paths:
         raise RecipeError(
             f"No images {source.images} in {root / source.folder}",
@@ -147,11 +149,6 @@ def on_network_grid(
     # Plain nearest would shift thin layers by half a row.
     moved = functional.interpolate(codes.float(), size=size, mode="nearest-exact")
     return resize(image, size)[0, 0], moved[0, 0].to(torch.uint8)
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    parts = re.split(r"(\d+)", path.name)
-    return [(int(p), "") if p.isdigit() else (-1, p) for p in parts]
 
 
 def _burnt_in(image: NDArray[np.float32], source: Source) -> NDArray[np.bool_]:
