@@ -57,6 +57,7 @@ def tiny_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeBundle:
     def make(
         name: str = "tiny",
         *,
+        title: str = "",
         classes: Sequence[str] = ("background", "RNFL", "GCIPL"),
         layers: Sequence[str] = ("RNFL", "GCIPL"),
         network: nn.Module | None = None,
@@ -73,7 +74,7 @@ def tiny_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeBundle:
         card = ModelCard(
             name=name,
             version="1",
-            title=f"The {name} network",
+            title=title or f"The {name} network",
             description="For tests.",
             architecture=Architecture(name="unet", arguments=arguments),
             weights=Weights(sha256="0" * 64, n_parameters=1),

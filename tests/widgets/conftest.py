@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from napari_octseg.bundles.registry import Bundle
+
 TINY = "tiny-net"
 TITLE = "Tiny net"
 
@@ -26,50 +28,12 @@ def no_traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with one usable and one broken bundle."""
-    from napari_octseg.bundles.card import (
-        Architecture,
-        Input,
-        ModelCard,
-        Weights,
-        class_entries,
-    )
-    from napari_octseg.bundles.registry import write_bundle
-    from napari_octseg.labels import LabelSet
-    from napari_octseg.networks import build
-
-    folder = tmp_path_factory.mktemp("models")
-    arguments = {"n_classes": 3, "widths": [4, 4]}
-    card = ModelCard(
-        name=TINY,
-        version="1",
-        title=TITLE,
-        description="Three classes at random.",
-        architecture=Architecture(name="unet", arguments=arguments),
-        weights=Weights(sha256="0" * 64, n_parameters=1),
-        classes=class_entries(LabelSet.of("background", "RNFL", "GCIPL")),
-        layers=("RNFL", "GCIPL"),
-        input=Input(divisor=2),
-        limits="Knows nothing.",
-        licence="BSD-3-Clause",
-    )
-    write_bundle(folder / TINY, card, build("unet", arguments))
+@pytest.fixture
+def models(tiny_bundle: Callable[..., Bundle]) -> Path:
+    """Folder with one usable and one broken bundle, and no others."""
+    folder = tiny_bundle(TINY, title=TITLE, widths=(4, 4)).folder.parent
     (folder / "broken-net").mkdir()
     return folder
-
-
-@pytest.fixture
-def models(
-    models_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    """The two bundles, and no others."""
-    monkeypatch.setenv("NAPARI_OCTSEG_MODELS", str(models_folder))
-    monkeypatch.setattr(
-        "napari_octseg.bundles.registry.models_dir", lambda: tmp_path / "none"
-    )
-    return models_folder
 
 
 @pytest.fixture
