@@ -195,7 +195,7 @@ def test_a_full_disk_is_told_with_a_cure(
 def test_square_brackets_in_names_are_shown_as_they_are(
     model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_octseg.cli.console.width", 300, raising=False)
+    monkeypatch.setattr("napari_octseg._console.console.width", 300, raising=False)
     models = tmp_path / "models"
     (models / "[red]net").mkdir()
     code, text = run("models")
