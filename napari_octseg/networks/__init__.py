@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_octseg.errors import ModelError
+from napari_octseg.networks.iternet import IterNet
 from napari_octseg.networks.unet import UNet
 
 if TYPE_CHECKING:
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {"unet": UNet}
+ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
+    "iternet": IterNet,
+    "unet": UNet,
+}
 
 
 def build(name: str, arguments: Mapping[str, Any]) -> nn.Module:
