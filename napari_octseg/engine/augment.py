@@ -77,7 +77,7 @@ class Augmenter:
         Parameters
         ----------
         image
-            (H, W) float32 in 0…1.
+            (C, H, W) float32 in 0…1.
         codes
             (H, W) uint8; pixels from outside the image become `IGNORE`.
         size
@@ -102,7 +102,7 @@ class Augmenter:
         """One resampling for crop, flip, rotation, shear, zoom, shift and bend."""
         s = self.settings
         rows, columns = size
-        depth, width = image.shape
+        depth, width = codes.shape
         free = max(width - columns, 0) / 2
         centre_x = self._uniform(free)  # px from the middle
         centre_y = self._uniform(s.shift) * depth
@@ -119,8 +119,8 @@ class Augmenter:
         # grid_sample wants −1…1 over the outer edges of the pixels.
         grid = torch.stack([source_x * 2 / width, source_y * 2 / depth], dim=-1)[None]
         warped = functional.grid_sample(
-            image[None, None], grid, padding_mode="zeros", align_corners=False
-        )[0, 0]
+            image[None], grid, padding_mode="zeros", align_corners=False
+        )[0]
         # Codes are shifted by one so that 0, which stands outside, is told from code 0.
         moved = functional.grid_sample(
             (codes.float() + 1)[None, None], grid, mode="nearest", align_corners=False
@@ -140,7 +140,7 @@ class Augmenter:
     def _recolour(self, image: Tensor) -> Tensor:
         """Grey values as another scanner, eye or focus would show them."""
         s = self.settings
-        rows, columns = image.shape
+        rows, columns = image.shape[-2:]
         if self._chance(0.4):
             image = self._blur(image, abs(self._uniform(s.blur)))
         if self._chance(0.6):
@@ -180,9 +180,9 @@ class Augmenter:
         offset = torch.arange(-radius, radius + 1, dtype=torch.float32)
         kernel = torch.exp(-(offset**2) / (2 * sigma**2))
         kernel = kernel / kernel.sum()
-        padded = functional.pad(image[None, None], (radius,) * 4, mode="reflect")
+        padded = functional.pad(image[:, None], (radius,) * 4, mode="reflect")
         rows = functional.conv2d(padded, kernel[None, None, :, None])
-        return functional.conv2d(rows, kernel[None, None, None, :])[0, 0]
+        return functional.conv2d(rows, kernel[None, None, None, :])[:, 0]
 
     def _shadow(self, columns: int) -> Tensor:
         """Gain of each column: one to four soft dark bands."""
@@ -200,8 +200,8 @@ class Augmenter:
     def _wedge(self, image: Tensor) -> Tensor:
         """White beyond a slanted line at one of the four sides."""
         upright = self._chance(0.5)
-        image = image if upright else image.T
-        rows, columns = image.shape
+        image = image if upright else image.mT
+        rows, columns = image.shape[-2:]
         reach = (0.02 + abs(self._uniform(0.12))) * columns
         edge = torch.linspace(0, reach, rows)
         if self._chance(0.5):
@@ -210,4 +210,4 @@ class Augmenter:
         if self._chance(0.5):
             position = position.flip(0)
         image = torch.where(position[None] < edge[:, None], 1.0, image)
-        return image if upright else image.T.contiguous()
+        return image if upright else image.mT.contiguous()

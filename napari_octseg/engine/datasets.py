@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_octseg.engine.recipe import Recipe, Source
+    from napari_octseg.engine.recipe import Recipe
+    from napari_octseg.engine.source import Source
     from napari_octseg.phantom import Look
     from napari_octseg.volume import OCTVolume
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_octseg.engine.inference import Segmentation
-    from napari_octseg.engine.recipe import Recipe, Source
+    from napari_octseg.engine.recipe import Recipe
+    from napari_octseg.engine.source import Source
 
 
 def iter_evaluate(

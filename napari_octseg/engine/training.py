@@ -10,22 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from napari_octseg.engine.augment import Augmenter, AugmentSettings
-from napari_octseg.engine.datasets import (
-    LabelledBscan,
-    code_table,
-    is_held_out,
-    load_source,
-    membership_of,
-    on_network_grid,
-)
 from napari_octseg.engine.device import choose_device
 from napari_octseg.engine.losses import code_logits, dice_cross_entropy
 from napari_octseg.engine.metrics import Overlap
 from napari_octseg.engine.preprocess import normalise
 from napari_octseg.engine.progress import Progress
+from napari_octseg.engine.sampling import TrainingSet, load_training_set
 from napari_octseg.errors import RecipeError
 from napari_octseg.labels import IGNORE
 from napari_octseg.networks import build
@@ -54,61 +46,6 @@ class TrainSettings:
     device: str = "auto"
 
 
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """A B-scan on the network's grid, and which classes its codes stand for."""
-
-    image: Tensor  # (H, W) float32 in 0…1
-    codes: Tensor  # (H, W) uint8
-    source: int
-
-
-@dataclass(eq=False)
-class TrainingSet:
-    """Training and validation samples of all sources of a recipe."""
-
-    train: list[Sample]
-    validation: list[Sample]
-    membership: list[Tensor]  # of each source, (n_codes, n_classes) bool
-    weights: list[float]  # of each source
-
-    def draw(self, random: torch.Generator) -> Sample:
-        """A training sample: first a source by its weight, then one of its B-scans."""
-        source = int(torch.multinomial(torch.tensor(self.weights), 1, generator=random))
-        own = [s for s in self.train if s.source == source]
-        return own[int(torch.randint(len(own), (), generator=random))]
-
-
-def load_training_set(recipe: Recipe, settings: TrainSettings) -> TrainingSet:
-    """Load every source of the recipe onto the network's grid.
-
-    Raises
-    ------
-    RecipeError
-        If data are missing, or nothing is left to train on.
-    """
-    tables = [code_table(source, recipe.classes) for source in recipe.sources]
-    n_codes = max(len(table.names) for table in tables)
-    train: list[Sample] = []
-    validation: list[Sample] = []
-    weights = []
-    for number, source in enumerate(recipe.sources):
-        bscans = load_source(source, settings.data, recipe)
-        held_out = [b for b in bscans if is_held_out(b.name, source)]
-        kept = [b for b in bscans if not is_held_out(b.name, source)]
-        train += [_sample(b, recipe, number) for b in kept]
-        validation += [_sample(b, recipe, number) for b in held_out]
-        weights.append(source.weight if kept else 0.0)
-    if not train or not any(weights):
-        raise RecipeError(
-            f"The recipe {recipe.name!r} leaves no B-scan to train on",
-            todo="hold out fewer, or give a source a weight above 0",
-        )
-    return TrainingSet(
-        train, validation, [membership_of(t, n_codes) for t in tables], weights
-    )
-
-
 def iter_train(
     recipe: Recipe, settings: TrainSettings
 ) -> Generator[Progress, None, Path]:
@@ -135,16 +72,16 @@ def iter_train(
     """
     settings.run.mkdir(parents=True, exist_ok=True)
     device = choose_device(settings.device).device
-    data = load_training_set(recipe, settings)
+    data = load_training_set(recipe, settings.data)
     torch.manual_seed(recipe.seed)
     network = build(recipe.architecture.name, recipe.architecture.arguments)
-    state = _TrainingState(network.to(device), recipe)
+    state = _TrainingState(network.to(device), data, recipe)
     state.resume(settings.run / "last.pt", plan_of(recipe))
     rate = recipe.learning_rate
     while state.step < recipe.n_steps:
         for group in state.optimiser.param_groups:
             group["lr"] = rate * _schedule(state.step, recipe)
-        loss = _update(state, data, recipe, device)
+        loss = _update(state, recipe, device)
         values = {"loss": loss, "learning_rate": rate * _schedule(state.step, recipe)}
         finished = state.step == recipe.n_steps
         message = f"step {state.step} of {recipe.n_steps}, loss {loss:.3f}"
@@ -205,7 +142,7 @@ def validate(
     network.eval()
     pooled: dict[int, dict[int, Overlap]] = {}
     for sample in data.validation:
-        batch = normalise(sample.image[None, None], recipe.input.intensity)
+        batch = normalise(sample.image[None], recipe.input.intensity)
         with torch.autocast(device.type, torch.bfloat16):
             logits = network(batch.to(device, memory_format=torch.channels_last))
         member = data.membership[sample.source]
@@ -226,7 +163,8 @@ def validate(
 class _TrainingState:
     """Weights, their running mean, optimiser and random numbers of a run."""
 
-    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, network: nn.Module, data: TrainingSet, recipe: Recipe) -> None:
+        self.data = data
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = build(
             recipe.architecture.name, recipe.architecture.arguments
@@ -237,8 +175,6 @@ class _TrainingState:
             lr=recipe.learning_rate,
             weight_decay=recipe.weight_decay,
         )
-        self.random = torch.Generator().manual_seed(recipe.seed)
-        self.augmenter = Augmenter(AugmentSettings(**recipe.augment), recipe.seed + 1)
         self.step = 0
         self.best = -1.0
         self.decay = recipe.ema
@@ -262,8 +198,7 @@ class _TrainingState:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "random": self.random.get_state(),
-            "augmenter": self.augmenter.random.get_state(),
+            "data": self.data.state_dict(),
             "torch": torch.get_rng_state(),
             "step": self.step,
             "best": self.best,
@@ -279,22 +214,16 @@ class _TrainingState:
         self.network.load_state_dict(saved["network"])
         self.average.load_state_dict(saved["average"])
         self.optimiser.load_state_dict(saved["optimiser"])
-        self.random.set_state(saved["random"])
-        self.augmenter.random.set_state(saved["augmenter"])
+        self.data.load_state_dict(saved["data"])
         torch.set_rng_state(saved["torch"])
         self.step, self.best = saved["step"], saved["best"]
 
 
-def _update(
-    state: _TrainingState, data: TrainingSet, recipe: Recipe, device: torch.device
-) -> float:
+def _update(state: _TrainingState, recipe: Recipe, device: torch.device) -> float:
     """One optimiser update on one batch; the loss."""
-    drawn = [data.draw(state.random) for _ in range(recipe.batch_size)]
-    crops = [state.augmenter(s.image, s.codes, recipe.crop) for s in drawn]
-    images = torch.stack([image for image, _ in crops])[:, None]
-    batch = normalise(images, recipe.input.intensity)
-    codes = torch.stack([code for _, code in crops]).to(device)
-    membership = torch.stack([data.membership[s.source] for s in drawn]).to(device)
+    drawn = state.data.batch(recipe.batch_size)
+    batch = normalise(drawn.images, recipe.input.intensity)
+    codes, membership = drawn.codes.to(device), drawn.membership.to(device)
     state.network.train()
     # bf16 keeps float32's range: no loss scaling is needed on any device.
     with torch.autocast(device.type, torch.bfloat16):
@@ -315,11 +244,6 @@ def _update(
     state.step += 1
     state.follow()
     return float(loss.detach())
-
-
-def _sample(bscan: LabelledBscan, recipe: Recipe, source: int) -> Sample:
-    image, codes = on_network_grid(bscan, recipe.input.size)
-    return Sample(image, codes, source)
 
 
 def _schedule(step: int, recipe: Recipe) -> float:

@@ -15,9 +15,9 @@ STILL = AugmentSettings(
 
 
 def layered(depth: int = 64, width: int = 48) -> tuple[torch.Tensor, torch.Tensor]:
-    """A B-scan of four flat bands, each as bright as its code / 4."""
+    """A B-scan (1, depth, width) of four flat bands, each as bright as its code / 4."""
     codes = (torch.arange(depth) * 4 // depth)[:, None].expand(depth, width)
-    return codes.float() / 4 + 0.1, codes.to(torch.uint8)
+    return (codes.float() / 4 + 0.1)[None], codes.to(torch.uint8)
 
 
 @settings(max_examples=25, deadline=None)
@@ -35,7 +35,8 @@ def test_the_vitreous_stays_on_top(seed: int) -> None:
 def test_image_stays_in_range_and_codes_stay_codes(seed: int) -> None:
     image, codes = layered()
     changed, moved = Augmenter(AugmentSettings(), seed)(image, codes, (64, 32))
-    assert changed.shape == moved.shape == (64, 32)
+    assert changed.shape == (1, 64, 32)
+    assert moved.shape == (64, 32)
     assert float(changed.min()) >= 0
     assert float(changed.max()) <= 1
     assert set(np.unique(moved)) <= {0, 1, 2, 3, IGNORE}
@@ -59,7 +60,7 @@ def test_image_and_codes_move_together() -> None:
         plain = torch.stack([n == middle for n in neighbours]).all(0)
         plain &= middle != IGNORE
         expected = middle.float() / 4 + 0.1
-        assert ((changed[1:-1, 1:-1] - expected).abs()[plain] < 0.02).all()
+        assert ((changed[0, 1:-1, 1:-1] - expected).abs()[plain] < 0.02).all()
 
 
 def test_what_comes_from_outside_is_not_graded() -> None:

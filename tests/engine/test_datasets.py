@@ -10,7 +10,8 @@ from napari_octseg.engine.datasets import (
     load_source,
     on_network_grid,
 )
-from napari_octseg.engine.recipe import Recipe, Source
+from napari_octseg.engine.recipe import Recipe
+from napari_octseg.engine.source import Source
 from napari_octseg.errors import RecipeError
 from napari_octseg.labels import IGNORE
 
