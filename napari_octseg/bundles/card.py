@@ -52,7 +52,7 @@ class ClassEntry(Part):
 
 
 class Step(Part):
-    """A named function of `engine.postprocess` and its arguments."""
+    """A named function of `engine.prepare` or `engine.postprocess`, its arguments."""
 
     name: str
     arguments: dict[str, Any] = Field(default_factory=dict)
@@ -78,6 +78,8 @@ class Input(Part):
         ``bscan`` or ``enface``.
     n_neighbours
         B-scans on each side that are stacked as channels (0: the B-scan alone).
+    prepare
+        Named steps of `engine.prepare` at the scan's own size, first to last.
     size
         Every image is resized to this; None keeps the native size.
     divisor
@@ -92,6 +94,7 @@ class Input(Part):
 
     plane: Literal["bscan", "enface"] = "bscan"
     n_neighbours: Annotated[int, Field(ge=0)] = 0
+    prepare: tuple[Step, ...] = ()
     size: Size | None = None
     divisor: Positive = 1
     tiling: Tiling | None = None

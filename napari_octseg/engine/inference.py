@@ -20,7 +20,7 @@ from napari_octseg.engine.device import (
 from napari_octseg.engine.memory import freed_memory_kept
 from napari_octseg.engine.postprocess import BscanResult, blank_pixels, finish
 from napari_octseg.engine.precision import make_runner
-from napari_octseg.engine.preprocess import prepare_bscan, resize
+from napari_octseg.engine.preprocess import grid_size, prepare_bscan, resize
 from napari_octseg.engine.progress import Progress
 from napari_octseg.engine.runner import Precision, Runner, run_within_memory
 from napari_octseg.errors import ModelError, VolumeError
@@ -91,7 +91,10 @@ class Segmentation:
         batch = prepare_bscan(self.volume, index, self.model.input)[None]
         native = (self.volume.depth, self.volume.width)
         probabilities = without_padding(
-            run_within_memory(self._runner, batch)[0], native, self.model
+            run_within_memory(self._runner, batch)[0],
+            native,
+            self.model,
+            self.volume.spacing.axial,
         )
         values: NDArray[np.float32] = resize(probabilities, native)[0].cpu().numpy()
         return values
@@ -166,7 +169,6 @@ def iter_segment(
     result = _empty(volume, card, str(choice.device))
     if not order:
         return result
-    native = (volume.depth, volume.width)
     try:
         with freed_memory_kept():
             batch = _batch(volume, order[:1], card)
@@ -176,7 +178,7 @@ def iter_segment(
                 choice.device,
                 precision,
                 batch=batch,
-                labels_of=lambda p: _finished(p, batch, native, card)[0].labels,
+                labels_of=lambda p: _finished(p, batch, volume, card)[0].labels,
             )
             result._runner = runner
             done, size = 0, 1  # the one on screen comes first, alone
@@ -190,7 +192,7 @@ def iter_segment(
                 finished = [
                     one
                     for part, some in zip(parts, inputs, strict=True)
-                    for one in _finished(part, some, native, card)
+                    for one in _finished(part, some, volume, card)
                 ]
                 for index, one in zip(chosen, finished, strict=True):
                     _store(result, index, one)
@@ -254,9 +256,14 @@ def find_model(
     return bundle, card
 
 
-def without_padding(images: Tensor, native: tuple[int, int], card: ModelCard) -> Tensor:
+def without_padding(
+    images: Tensor,
+    native: tuple[int, int],
+    card: ModelCard,
+    axial_um: float | None = None,
+) -> Tensor:
     """Images or probabilities without the rows and columns that padding added."""
-    rows, columns = card.input.size or native
+    rows, columns = grid_size(native, card.input, axial_um)
     return images[..., :rows, :columns]
 
 
@@ -265,10 +272,14 @@ def _batch(volume: OCTVolume, chosen: Sequence[int], card: ModelCard) -> Tensor:
 
 
 def _finished(
-    probabilities: Tensor, images: Tensor, native: tuple[int, int], card: ModelCard
+    probabilities: Tensor, images: Tensor, volume: OCTVolume, card: ModelCard
 ) -> list[BscanResult]:
-    blank = blank_pixels(without_padding(images, native, card))
-    return finish(without_padding(probabilities, native, card), native, card, blank)
+    native = (volume.depth, volume.width)
+    images, probabilities = (
+        without_padding(one, native, card, volume.spacing.axial)
+        for one in (images, probabilities)
+    )
+    return finish(probabilities, native, card, blank_pixels(images))
 
 
 def _empty(volume: OCTVolume, card: ModelCard, device: str) -> Segmentation:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from torch import Tensor
 from torch.nn import functional
 
+from napari_octseg.engine.prepare import apply_prepare, prepared_rows, shown_bscan
 from napari_octseg.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from torch import Tensor
 
     from napari_octseg.bundles.card import Input
     from napari_octseg.volume import OCTVolume
@@ -55,10 +55,24 @@ def column_l2(image: Tensor) -> Tensor:
     return image / (norm + 1e-6) * float(image.shape[-2] ** 0.5)
 
 
+def centred(image: Tensor) -> Tensor:
+    """(x − 128) / 128 of the grey values x = 0…255, as the RETOUCH network was trained.
+
+    Of values s = x / 255 in 0…1 that is s · 255 / 128 − 1: from −1 to 0.9922.
+
+    Parameters
+    ----------
+    image
+        (…, H, W) float32 in 0…1.
+    """
+    return image * (255 / 128) - 1
+
+
 INTENSITY: dict[str, Callable[[Tensor], Tensor]] = {
     "unit": unit,
     "zscore": zscore,
     "column_l2": column_l2,
+    "centred": centred,
 }
 
 
@@ -92,16 +106,30 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     )
 
 
-def network_size(native: tuple[int, int], spec: Input) -> tuple[int, int]:
-    """Rows and columns of the network's input for an image of `native` size."""
-    rows, columns = spec.size or native
-    if spec.tiling is not None:
-        rows, columns = (
-            max(rows, spec.tiling.size[0]),
-            max(columns, spec.tiling.size[1]),
-        )
-    step = spec.divisor
-    return -(-rows // step) * step, -(-columns // step) * step
+def grid_size(
+    native: tuple[int, int], spec: Input, axial_um: float | None = None
+) -> tuple[int, int]:
+    """Rows and columns that an image of `native` size fills of the network's input.
+
+    Parameters
+    ----------
+    native
+        (rows, columns) of the image.
+    spec
+        The card's input section.
+    axial_um
+        Axial spacing of the image, None if unknown.
+    """
+    if spec.size is not None:
+        return spec.size
+    return prepared_rows(native[0], spec, axial_um), native[1]
+
+
+def network_size(
+    native: tuple[int, int], spec: Input, axial_um: float | None = None
+) -> tuple[int, int]:
+    """Rows and columns of the network's input: `grid_size` and the padding."""
+    return _padded(grid_size(native, spec, axial_um), spec)
 
 
 def prepare_bscan(volume: OCTVolume, index: int, spec: Input) -> Tensor:
@@ -123,21 +151,42 @@ def prepare_bscan(volume: OCTVolume, index: int, spec: Input) -> Tensor:
     (1 + 2 * n_neighbours, H, W) float32. Beyond the ends of the volume the last
     B-scan is repeated.
     """
-    reach = range(index - spec.n_neighbours, index + spec.n_neighbours + 1)
-    chosen = [min(max(i, 0), volume.n_bscans - 1) for i in reach]
-    shown = np.stack([volume.bscan_as_shown(i) for i in chosen])
-    return prepare_image(torch.from_numpy(shown), spec)
+    return _to_network(shown_bscan(volume, index, spec), spec)
 
 
 def prepare_image(image: Tensor, spec: Input) -> Tensor:
-    """Resize, normalise and pad (C, H, W) float32 in 0…1 as `spec` says."""
-    native = (image.shape[-2], image.shape[-1])
+    """Input of the network for an image alone.
+
+    The named steps of `spec` are applied, then it is resized, normalised and padded.
+
+    Parameters
+    ----------
+    image
+        (C, H, W) float32 in 0…1.
+    spec
+        The card's input section.
+    """
+    return _to_network(apply_prepare(image, spec), spec)
+
+
+def _to_network(image: Tensor, spec: Input) -> Tensor:
+    """Resize, normalise and pad a prepared (C, H, W)."""
     image = image[None]
     if spec.size is not None:
         image = resize(image, spec.size)
     image = normalise(image, spec.intensity)
-    rows, columns = network_size(native, spec)
+    rows, columns = _padded((image.shape[-2], image.shape[-1]), spec)
     below, right = rows - image.shape[-2], columns - image.shape[-1]
     if below or right:
         image = functional.pad(image, (0, right, 0, below), mode="replicate")
     return image[0]
+
+
+def _padded(size: tuple[int, int], spec: Input) -> tuple[int, int]:
+    """Rows and columns padded to one tile at least and to a multiple of the divisor."""
+    rows, columns = size
+    if spec.tiling is not None:
+        rows = max(rows, spec.tiling.size[0])
+        columns = max(columns, spec.tiling.size[1])
+    step = spec.divisor
+    return -(-rows // step) * step, -(-columns // step) * step
