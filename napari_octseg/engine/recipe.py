@@ -37,6 +37,9 @@ class Recipe(Part):
         Fields of `engine.augment.AugmentSettings` that differ from its own values.
     n_steps, warm_up, validate_every
         Optimiser updates; those with rising learning rate; between two validations.
+    start
+        Name or folder of a bundle: its tensors of equal name and shape are the first
+        weights; empty for random ones.
     ema
         Decay of the running mean of the weights that is validated and kept.
     """
@@ -67,6 +70,7 @@ class Recipe(Part):
     entropy_weight: Annotated[float, Field(ge=0)] = 0.3
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
     augment: dict[str, Reach] = Field(default_factory=dict)
+    start: str = ""
     seed: int = 0
 
     @property

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from napari_octseg.engine.device import choose_device
+from napari_octseg.engine.first_weights import take_weights
 from napari_octseg.engine.losses import code_logits, dice_cross_entropy
 from napari_octseg.engine.metrics import Overlap
-from napari_octseg.engine.preprocess import normalise
+from napari_octseg.engine.preprocess import network_size, normalise
 from napari_octseg.engine.progress import Progress
 from napari_octseg.engine.sampling import TrainingSet, load_training_set
 from napari_octseg.errors import RecipeError
@@ -75,6 +77,8 @@ def iter_train(
     data = load_training_set(recipe, settings.data)
     torch.manual_seed(recipe.seed)
     network = build(recipe.architecture.name, recipe.architecture.arguments)
+    if recipe.start:
+        take_weights(network, recipe.start)
     state = _TrainingState(network.to(device), data, recipe)
     state.resume(settings.run / "last.pt", plan_of(recipe))
     rate = recipe.learning_rate
@@ -109,8 +113,11 @@ def iter_train(
 
 def plan_of(recipe: Recipe) -> str:
     """The part of a recipe that must not change within a run, as text."""
-    # A run may be made longer, or looked at more often, and stays the same run.
-    return recipe.model_dump_json(exclude={"n_steps", "validate_every"})
+    # A run may be made longer, or looked at more often, and stays the same run; so it
+    # does when a later version knows settings that this recipe leaves at their default.
+    return recipe.model_dump_json(
+        exclude={"n_steps", "validate_every"}, exclude_defaults=True
+    )
 
 
 def check_plan(found: object, recipe_plan: str, run: Path) -> None:
@@ -143,8 +150,14 @@ def validate(
     pooled: dict[int, dict[int, Overlap]] = {}
     for sample in data.validation:
         batch = normalise(sample.image[None], recipe.input.intensity)
+        depth, width = sample.codes.shape
+        rows, columns = network_size((depth, width), recipe.input)
+        batch = functional.pad(
+            batch, (0, columns - width, 0, rows - depth), mode="replicate"
+        )
         with torch.autocast(device.type, torch.bfloat16):
             logits = network(batch.to(device, memory_format=torch.channels_last))
+        logits = logits[..., :depth, :width]
         member = data.membership[sample.source]
         codes = code_logits(logits, member[None].to(device)).argmax(1)[0].cpu()
         own = pooled.setdefault(sample.source, {})
@@ -227,16 +240,21 @@ def _update(state: _TrainingState, recipe: Recipe, device: torch.device) -> floa
     state.network.train()
     # bf16 keeps float32's range: no loss scaling is needed on any device.
     with torch.autocast(device.type, torch.bfloat16):
-        logits = state.network(
-            batch.to(device, memory_format=torch.channels_last, non_blocking=True)
+        outputs = _outputs(
+            state.network,
+            batch.to(device, memory_format=torch.channels_last, non_blocking=True),
         )
-    loss = dice_cross_entropy(
-        logits,
-        codes,
-        membership,
-        dice_weight=recipe.dice_weight,
-        entropy_weight=recipe.entropy_weight,
-    )
+    losses = [
+        dice_cross_entropy(
+            logits,
+            codes,
+            membership,
+            dice_weight=recipe.dice_weight,
+            entropy_weight=recipe.entropy_weight,
+        )
+        for logits in outputs
+    ]
+    loss = torch.stack(losses).mean()
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
@@ -244,6 +262,15 @@ def _update(state: _TrainingState, recipe: Recipe, device: torch.device) -> floa
     state.step += 1
     state.follow()
     return float(loss.detach())
+
+
+def _outputs(network: nn.Module, batch: Tensor) -> tuple[Tensor, ...]:
+    """All logits that are supervised: those of `forward`, or the network's own."""
+    several = getattr(network, "outputs", None)
+    if several is None:
+        return (network(batch),)
+    found: tuple[Tensor, ...] = several(batch)
+    return found
 
 
 def _schedule(step: int, recipe: Recipe) -> float:
