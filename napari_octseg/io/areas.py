@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 _MM2_PER_UM2 = 1e-6
 
 
+def pixel_mm2(spacing: Spacing) -> float:
+    """Area of a pixel of a B-scan in mm², NaN where axial or lateral is unknown."""
+    if spacing.axial is None or spacing.lateral is None:
+        return float("nan")
+    return spacing.axial * spacing.lateral * _MM2_PER_UM2
+
+
 def class_areas(
     labels: NDArray[np.uint8], label_set: LabelSet, spacing: Spacing
 ) -> pd.DataFrame:
@@ -43,11 +50,7 @@ def class_areas(
     """
     import pandas as pd
 
-    pixel_mm2 = (
-        np.nan
-        if spacing.axial is None or spacing.lateral is None
-        else spacing.axial * spacing.lateral * _MM2_PER_UM2
-    )
+    area_of_pixel = pixel_mm2(spacing)
     rows: list[dict[str, Any]] = []
     for index, bscan in enumerate(labels):
         counts = np.bincount(np.ravel(bscan), minlength=IGNORE + 1)
@@ -57,7 +60,7 @@ def class_areas(
                 "class_index": class_index,
                 "class": name,
                 "n_pixels": int(counts[class_index]),
-                "area_mm2": float(counts[class_index] * pixel_mm2),
+                "area_mm2": float(counts[class_index] * area_of_pixel),
             }
             for class_index, name in enumerate(label_set.names)
             if class_index
@@ -67,7 +70,7 @@ def class_areas(
 
 
 def save_areas(table: pd.DataFrame, path: Path) -> None:
-    """Write the table of `class_areas` as CSV; the whole file or nothing.
+    """Write a table of areas as CSV; the whole file or nothing.
 
     Raises
     ------
