@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_octseg.errors import ModelError
 from napari_octseg.networks.iternet import IterNet
+from napari_octseg.networks.retouch import RetouchNet
 from napari_octseg.networks.unet import UNet
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "iternet": IterNet,
+    "retouch": RetouchNet,
     "unet": UNet,
 }
 
