@@ -176,8 +176,8 @@ def _set_axes(axes: Any, size: tuple[int, ...], n_bscans: int) -> None:
     depth, width = size
     axes.set_facecolor(_PAPER)
     axes.set(xlim=(0, width), ylim=(0, depth), zlim=(0, max(n_bscans, 1)))
-    longest = max(depth, width)
-    axes.set_box_aspect((width / longest, depth / longest, 0.45), zoom=1.05)
+    # One box for B-scans of every shape: others would not fit between the texts.
+    axes.set_box_aspect((1.0, 0.9, 0.45), zoom=1.05)
     axes.view_init(elev=42, azim=-74)
     axes.set_xlabel("A-scan, px", color=_INK, labelpad=10)
     axes.set_ylabel("row from the bottom, px", color=_INK, labelpad=10)

@@ -79,14 +79,22 @@ def test_opacities_are_those_published_and_synonyms_share_them():
 def test_the_picture_shows_every_class_in_its_colour(labels, tmp_path):
     found = quantify(labels, CLASSES)
     path = tmp_path / "profile.png"
-    save_profile(occupancy_of(labels), found, path, title="Eye " + "x" * 200)
+    save_profile(occupancy_of(labels), found, path, title="Eye")
     picture = np.asarray(Image.open(path).convert("RGB")).astype(int)
     assert picture.shape[0] > 900
     for one in found.classes:
         rgb = [int(one.label_class.colour[i : i + 2], 16) for i in (1, 3, 5)]
         # The patch in the legend is solid.
         assert (np.abs(picture - rgb).max(axis=-1) < 3).sum() > 300
-    # Nothing touches the rim, so nothing is cut off.
+
+
+@pytest.mark.parametrize("shape", [(3, 40, 60), (3, 200, 30), (3, 20, 300)])
+def test_nothing_is_cut_off_at_the_rim(shape, tmp_path):
+    labels = np.ones(shape, np.uint8)
+    path = tmp_path / "profile.png"
+    found = quantify(labels, CLASSES)
+    save_profile(occupancy_of(labels), found, path, title="Eye " + "x" * 200)
+    picture = np.asarray(Image.open(path).convert("RGB"))
     paper = picture[0, 0]
     for rim in (picture[:8], picture[-8:], picture[:, :8], picture[:, -8:]):
         assert (rim == paper).all()
