@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from napari_octseg.bundles.part import Part as Part
+from napari_octseg.bundles.score import Score, Support
 from napari_octseg.errors import CardError
 from napari_octseg.labels import BACKGROUND, LabelClass, LabelSet
 
@@ -17,15 +20,11 @@ if TYPE_CHECKING:
 Positive = Annotated[int, Field(gt=0)]
 Size = tuple[Positive, Positive]
 """(rows, columns) in px."""
+ProjectionKind = Literal["outer", "inner", "combined"]
+"""Which fundus reconstruction of a volume; `engine.projection` makes them."""
 BundleName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 """Name of a model and of its folder."""
-
-
-class Part(BaseModel):
-    """Base of all parts of cards and recipes: frozen and strict about names."""
-
-    # Unknown keys are errors: a misspelt setting must not be silently without effect.
-    model_config = ConfigDict(extra="forbid", frozen=True)
+_NUMBERS = re.compile(r"\[\n([-\d.e,\s]+)\n\s*\]")
 
 
 class Architecture(Part):
@@ -76,6 +75,9 @@ class Input(Part):
 
     plane
         ``bscan`` or ``enface``.
+    projection
+        The fundus reconstruction that an en-face model takes of a volume; None if it
+        takes en-face images only (OCTA, photographs).
     n_neighbours
         B-scans on each side that are stacked as channels (0: the B-scan alone).
     prepare
@@ -93,6 +95,7 @@ class Input(Part):
     """
 
     plane: Literal["bscan", "enface"] = "bscan"
+    projection: ProjectionKind | None = None
     n_neighbours: Annotated[int, Field(ge=0)] = 0
     prepare: tuple[Step, ...] = ()
     size: Size | None = None
@@ -103,10 +106,16 @@ class Input(Part):
 
 
 class DataSource(Part):
-    """One data set a model was trained on, and its licence."""
+    """One data set a model was trained on, and its licence.
+
+    `support` is how many of the images, of how many patients, have a class (for each
+    name of `Score`); `synthetic` says that they are phantoms.
+    """
 
     name: str
     n_images: Annotated[int, Field(ge=0)]
+    support: dict[str, Support] = Field(default_factory=dict)
+    synthetic: bool = False
     devices: str = ""
     labels: str = ""
     licence: str = ""
@@ -123,27 +132,6 @@ class Training(Part):
     n_epochs: int | None = None
     seed: int | None = None
     parent: str | None = None
-
-
-class Score(Part):
-    """Figures of one data set and split.
-
-    dice
-        Class name → Dice pooled over all pixels of the split.
-    boundary_mae_px
-        Boundary name → mean absolute error in px of the scan's own grid.
-    command
-        Reproduces the figures.
-    """
-
-    data: str
-    split: str
-    n_images: Positive
-    dice: dict[str, float] = Field(default_factory=dict)
-    boundary_mae_px: dict[str, float] = Field(default_factory=dict)
-    command: str = ""
-    hardware: str = ""
-    note: str = ""
 
 
 class ModelCard(Part):
@@ -256,4 +244,7 @@ def read_card(path: Path) -> ModelCard:
 def write_card(card: ModelCard, path: Path) -> None:
     """Write a card as JSON that people can read."""
     text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    # Rows of numbers stay rows. Nothing within quotes matches: a line break there is
+    # written as \\n.
+    text = _NUMBERS.sub(lambda row: f"[{' '.join(row[1].split())}]", text)
     path.write_text(text + "\n", encoding="utf-8")

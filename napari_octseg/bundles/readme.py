@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_octseg.bundles.evidence import honest_limits, thin_figures
+from napari_octseg.bundles.figures import (
+    FigureTable,
+    figure_tables,
+    frequent_confusions,
+    seen_in,
+)
+
 if TYPE_CHECKING:
     from napari_octseg.bundles.card import ModelCard
+    from napari_octseg.bundles.score import Score
 
 
 def card_text(card: ModelCard) -> str:
@@ -21,21 +30,26 @@ def card_text(card: ModelCard) -> str:
         ]
         lines += ["", card.training.recipe, f"Split: {card.training.split}", ""]
     for score in card.metrics:
-        lines += [
-            f"## {score.data}, {score.split} ({score.n_images} images)",
-            "",
-            "| class | Dice |",
-            "|---|---|",
-            *(f"| {name} | {value:.3f} |" for name, value in score.dice.items()),
-            "",
-        ]
-        if score.boundary_mae_px:
-            lines += ["| boundary | mean absolute error, px |", "|---|---|"]
-            lines += [f"| {k} | {v:.2f} |" for k, v in score.boundary_mae_px.items()]
-            lines += [""]
-        how = [score.note, f"`{score.command}`" if score.command else ""]
-        how += [f"({score.hardware})" if score.hardware else ""]
-        lines += [" ".join(part for part in how if part), ""]
-    lines += ["## Limits", "", card.limits, "", "## Licence", "", card.licence, ""]
-    lines += [card.reference, ""]
+        lines += score_lines(score)
+    lines += ["## Limits", "", honest_limits(card), "", "## Licence", ""]
+    lines += [card.licence, "", card.reference, ""]
     return "\n".join(lines)
+
+
+def score_lines(score: Score) -> list[str]:
+    """Lines of Markdown: the figures of one data set, and what they rest on."""
+    lines = [f"## {score.data}, {score.split} ({seen_in(score)})", ""]
+    lines += [thin_figures(score), ""] if thin_figures(score) else []
+    for table in figure_tables(score):
+        lines += [*table_lines(table), ""]
+    confused = frequent_confusions(score)
+    lines += [confused, ""] if confused else []
+    how = [score.note, f"`{score.command}`" if score.command else ""]
+    how += [f"({score.hardware})" if score.hardware else ""]
+    return [*lines, " ".join(part for part in how if part), ""]
+
+
+def table_lines(table: FigureTable) -> list[str]:
+    """A table as Markdown."""
+    rows = [table.header, tuple("---" for _ in table.header), *table.rows]
+    return [f"| {' | '.join(row)} |" for row in rows]

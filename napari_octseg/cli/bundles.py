@@ -11,7 +11,8 @@ from napari_octseg._console import console, plain, run_task
 from napari_octseg.cli.options import Data, Device
 
 if TYPE_CHECKING:
-    from napari_octseg.bundles.card import ModelCard, Score
+    from napari_octseg.bundles.card import ModelCard
+    from napari_octseg.bundles.score import Score
 
 
 def models(

@@ -1,7 +1,7 @@
-"""How good a segmentation is: overlap of labels, distance of boundaries.
+"""How good a segmentation is: overlap of labels.
 
 Definitions follow the conventions of the field: both empty is a perfect score, one
-empty is none; `IGNORE` pixels and NaN heights take no part.
+empty is none; `IGNORE` pixels take no part.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_octseg.errors import LabelError
 from napari_octseg.labels import IGNORE
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -79,38 +78,3 @@ def overlap(
     p = (predicted == class_index) & counted
     t = (true == class_index) & counted
     return Overlap(int((p & t).sum()), int(p.sum()), int(t.sum()))
-
-
-@dataclass(frozen=True)
-class HeightError:
-    """Sum of absolute height differences of one boundary, and over how many columns."""
-
-    total_px: float
-    n_columns: int
-
-    def __add__(self, other: HeightError) -> HeightError:
-        return HeightError(
-            self.total_px + other.total_px, self.n_columns + other.n_columns
-        )
-
-    @property
-    def mae_px(self) -> float:
-        """Mean absolute error, px; NaN if no column has the boundary on both sides."""
-        return self.total_px / self.n_columns if self.n_columns else float("nan")
-
-
-def height_errors(
-    predicted: NDArray[np.float32], true: NDArray[np.float32]
-) -> list[HeightError]:
-    """Error of each boundary; columns where either side is NaN are left out.
-
-    Parameters
-    ----------
-    predicted, true
-        (n_boundaries, …) float32, px from the top.
-    """
-    difference = np.abs(predicted.astype(float) - true).reshape(len(true), -1)
-    return [
-        HeightError(float(np.nansum(row)), int(np.isfinite(row).sum()))
-        for row in difference
-    ]

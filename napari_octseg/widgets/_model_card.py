@@ -20,7 +20,8 @@ from qtpy.QtWidgets import (
 from napari_octseg.bundles.readme import card_text
 
 if TYPE_CHECKING:
-    from napari_octseg.bundles.card import ModelCard, Score
+    from napari_octseg.bundles.card import ModelCard
+    from napari_octseg.bundles.score import Score
 
 
 class ModelCardView(QWidget):

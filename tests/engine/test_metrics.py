@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_octseg.engine.metrics import HeightError, Overlap, height_errors, overlap
+from napari_octseg.engine.metrics import Overlap, overlap
 from napari_octseg.errors import LabelError
 from napari_octseg.labels import IGNORE
 
@@ -52,13 +52,3 @@ def test_counts_add_up_over_bscans() -> None:
 def test_other_shapes_are_refused() -> None:
     with pytest.raises(LabelError, match="equal shapes"):
         overlap(np.zeros(3, np.uint8), np.zeros(4, np.uint8), 1)
-
-
-def test_height_errors_leave_absent_columns_out_and_add_up() -> None:
-    true = np.array([[[1, 2, np.nan, 4]], [[np.nan] * 4]], np.float32)
-    predicted = np.array([[[2, np.nan, 3, 7]], [[1] * 4]], np.float32)
-    first, second = height_errors(predicted, true)
-    assert first == HeightError(total_px=4.0, n_columns=2)
-    assert first.mae_px == 2.0
-    assert np.isnan(second.mae_px)
-    assert (first + HeightError(5.0, 1)).mae_px == 3.0
