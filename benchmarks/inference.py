@@ -256,7 +256,7 @@ def first_runner(
         volume, model, device=str(device), precision=precision, bscans=[0]
     )
     *_, last = steps
-    runner: Runner = last.result._runner
+    runner: Runner = last.result._ensemble.members[0].runner
     return runner
 
 

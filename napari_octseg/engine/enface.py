@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_octseg.bundles.registry import load_network
 from napari_octseg.engine.device import choose_device, release_cached
-from napari_octseg.engine.inference import find_model, without_padding
+from napari_octseg.engine.ensemble import find_models, load_ensemble
 from napari_octseg.engine.memory import freed_memory_kept
 from napari_octseg.engine.postprocess import apply_steps, most_likely
-from napari_octseg.engine.precision import make_runner
 from napari_octseg.engine.preprocess import prepare_image, resize
-from napari_octseg.engine.runner import Precision, run_within_memory
 from napari_octseg.errors import VolumeError
 from napari_octseg.volume import OCTVolume
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_octseg.bundles.card import ModelCard
+    from napari_octseg.engine.runner import Precision
     from napari_octseg.labels import LabelSet
 
 
@@ -40,6 +40,8 @@ class EnfaceSegmentation:
         (n_classes, height, width) float32, summing to 1 over the classes.
     model, device, seconds
         Card of the model; where and how long it ran.
+    others
+        Cards of further models whose probabilities were averaged with those of `model`.
     """
 
     labels: NDArray[np.uint8]
@@ -47,6 +49,7 @@ class EnfaceSegmentation:
     model: ModelCard
     device: str
     seconds: float
+    others: tuple[ModelCard, ...] = ()
 
     @property
     def label_set(self) -> LabelSet:
@@ -56,10 +59,11 @@ class EnfaceSegmentation:
 
 def segment_enface(
     image: NDArray[Any],
-    model: str,
+    model: str | Sequence[str],
     *,
     device: str = "auto",
     precision: Precision = "auto",
+    flips: bool = False,
 ) -> EnfaceSegmentation:
     """Segment an en-face image with a bundled model.
 
@@ -68,19 +72,25 @@ def segment_enface(
     image
         (height, width); uint8, uint16 or float, any range.
     model
-        Name of a bundle for en-face images.
+        Name or folder of a bundle for en-face images. Several of one label set are
+        averaged: the mean of their probabilities at the size of the image, with the
+        post-processing of the first.
     device
         ``auto``, ``cuda``, ``cuda:1``, ``mps`` or ``cpu``.
     precision
         ``auto`` takes bf16 or fp16 where the device computes them faster and the
         labels agree with fp32.
+    flips
+        Average over the eight flips and quarter turns of the image, which takes eight
+        times as long.
 
     Raises
     ------
     VolumeError
         If the image has other dimensions.
     ModelError
-        If the model is unknown, broken, or one for B-scans.
+        If a model is unknown, broken, or one for B-scans, or if models have different
+        classes.
     DeviceError
         If the device is unknown or has too little memory.
     """
@@ -91,33 +101,36 @@ def segment_enface(
             allowed="(height, width)",
             todo="of a colour image give one channel; green shows vessels best",
         )
-    bundle, card = find_model(model, "enface")
+    chosen = find_models(model, "enface")
+    cards = tuple(one.card for one in chosen)
     choice = choose_device(device)
     native = (image.shape[0], image.shape[1])
     # Grey values are scaled like those of a B-scan.
-    shown = OCTVolume(image).bscan_as_shown(0)
-    batch = prepare_image(torch.from_numpy(shown)[None], card.input)[None]
+    shown = torch.from_numpy(OCTVolume(image).bscan_as_shown(0))[None]
+    batches = [prepare_image(shown, card.input)[None] for card in cards]
 
-    def at_native_size(probabilities: Tensor) -> Tensor:
-        return resize(without_padding(probabilities, native, card), native)
-
-    def labels_of(probabilities: Tensor) -> NDArray[np.uint8]:
-        labels = most_likely(at_native_size(probabilities))[0].cpu().numpy()
+    def labels_of(
+        probabilities: Tensor, image: Tensor, card: ModelCard
+    ) -> NDArray[np.uint8]:
+        labels = most_likely(resize(probabilities, native))[0].cpu().numpy()
         return apply_steps(labels, card)
 
     with freed_memory_kept():
-        runner = make_runner(
-            load_network(bundle),
-            card,
+        ensemble = load_ensemble(
+            chosen,
+            batches,
+            native,
             choice.device,
             precision,
-            batch=batch,
+            flips=flips,
             labels_of=labels_of,
         )
-        probabilities = run_within_memory(runner, batch)[0]
-        labels = labels_of(probabilities)
-        shares = at_native_size(probabilities)[0].cpu().numpy()
+        (probabilities,) = ensemble(batches)
+        labels = labels_of(probabilities, batches[0], cards[0])
+        shares = resize(probabilities, native)[0].cpu().numpy()
     release_cached(choice.device)
+    seconds = time.perf_counter() - started
+    card, *others = cards
     return EnfaceSegmentation(
-        labels, shares, card, str(choice.device), time.perf_counter() - started
+        labels, shares, card, str(choice.device), seconds, tuple(others)
     )

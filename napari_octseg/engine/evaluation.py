@@ -12,8 +12,8 @@ from napari_octseg.engine.datasets import (
     load_source,
 )
 from napari_octseg.engine.enface import segment_enface
-from napari_octseg.engine.inference import segment
-from napari_octseg.engine.progress import Progress
+from napari_octseg.engine.inference import iter_segment
+from napari_octseg.engine.progress import Progress, outcome
 from napari_octseg.engine.tally import Judged, Tally
 from napari_octseg.errors import ModelError, RecipeError
 
@@ -119,7 +119,7 @@ def _judged(bscan: LabelledBscan, model: str, card: ModelCard, device: str) -> J
         return Judged(
             patient, bscan.codes, seen.labels, probabilities=seen.probabilities
         )
-    found = segment(bscan.volume, model, device=device)
+    found = outcome(iter_segment(bscan.volume, model, device=device))
     heights = None if found.boundaries is None else found.boundaries.heights[:, 0]
     return Judged(
         patient,

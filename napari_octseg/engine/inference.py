@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from napari_octseg.boundaries import Boundaries, boundary_names
-from napari_octseg.bundles.registry import find_bundle, load_network
-from napari_octseg.engine.device import (
-    choose_device,
-    free_bytes,
-    release_cached,
-    watch_memory,
-)
+from napari_octseg.bundles.registry import find_bundle
+from napari_octseg.engine.batching import affordable, outward
+from napari_octseg.engine.device import choose_device, release_cached, watch_memory
+from napari_octseg.engine.ensemble import Ensemble, find_models, load_ensemble
 from napari_octseg.engine.memory import freed_memory_kept
 from napari_octseg.engine.postprocess import BscanResult, blank_pixels, finish
-from napari_octseg.engine.precision import make_runner
-from napari_octseg.engine.preprocess import grid_size, prepare_bscan, resize
-from napari_octseg.engine.progress import Progress
-from napari_octseg.engine.runner import Precision, Runner, run_within_memory
-from napari_octseg.errors import ModelError, VolumeError
+from napari_octseg.engine.preprocess import prepare_bscan, resize
+from napari_octseg.engine.progress import Progress, outcome
+from napari_octseg.errors import ModelError
 from napari_octseg.labels import IGNORE
 
 if TYPE_CHECKING:
@@ -33,14 +28,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_octseg.bundles.card import ModelCard
-    from napari_octseg.bundles.registry import Bundle
+    from napari_octseg.engine.runner import Precision
+    from napari_octseg.engine.vessel_map import VesselMap
     from napari_octseg.labels import LabelSet
     from napari_octseg.volume import OCTVolume
-
-# More B-scans at once are no faster: a GPU is busy with these, and a processor keeps
-# one in its cache. Fewer also show sooner and cancel sooner.
-_MOST_AT_ONCE = {"cuda": 32, "mps": 4, "cpu": 1}
-_SHARE_OF_FREE_MEMORY = 0.5
 
 
 @dataclass(eq=False)
@@ -57,6 +48,8 @@ class Segmentation:
         (n_bscans, width) float32 in 0…1, NaN where no B-scan was segmented.
     label_set, model, device, seconds
         Classes of the labels; card of the model; where and how long it ran.
+    others
+        Cards of further models whose probabilities were averaged with those of `model`.
     """
 
     volume: OCTVolume
@@ -66,7 +59,8 @@ class Segmentation:
     boundaries: Boundaries | None
     uncertainty: NDArray[np.float32]
     seconds: float = 0.0
-    _runner: Runner | None = field(default=None, repr=False)
+    others: tuple[ModelCard, ...] = ()
+    _ensemble: Ensemble | None = field(default=None, repr=False)
 
     @property
     def label_set(self) -> LabelSet:
@@ -85,41 +79,51 @@ class Segmentation:
         VolumeError
             If `index` is not a B-scan of the volume.
         """
-        if self._runner is None:
+        if self._ensemble is None:
             raise ModelError("This segmentation holds no network any more")
         outward(self.volume.n_bscans, [index], index)
-        batch = prepare_bscan(self.volume, index, self.model.input)[None]
+        batches = _batches(self.volume, [index], (self.model, *self.others))
+        (probabilities,) = self._ensemble(batches)
         native = (self.volume.depth, self.volume.width)
-        probabilities = without_padding(
-            run_within_memory(self._runner, batch)[0],
-            native,
-            self.model,
-            self.volume.spacing.axial,
-        )
         values: NDArray[np.float32] = resize(probabilities, native)[0].cpu().numpy()
         return values
 
 
-def segment(volume: OCTVolume, model: str, **options: object) -> Segmentation:
-    """Segment a volume; `iter_segment` describes the arguments."""
-    steps = iter_segment(volume, model, **options)  # type: ignore[arg-type]
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: Segmentation = end.value
-            return result
+def segment(
+    volume: OCTVolume, model: str | Sequence[str], **options: Any
+) -> Segmentation | VesselMap:
+    """Segment a volume.
+
+    Parameters
+    ----------
+    volume
+        The scan.
+    model
+        Name or folder of a bundle, or several of one label set. A model for en-face
+        images gives a vessel map of the whole volume: layers first, then a projection,
+        then vessels.
+    **options
+        Those of `iter_segment`, or of `iter_vessel_map` for an en-face model.
+    """
+    first = model if isinstance(model, str) else next(iter(model), "")
+    card = find_bundle(first).card if first else None
+    if card is not None and card.input.plane == "enface":
+        from napari_octseg.engine.vessel_map import vessel_map
+
+        return vessel_map(volume, model, **options)
+    return outcome(iter_segment(volume, model, **options))
 
 
 def iter_segment(
     volume: OCTVolume,
-    model: str,
+    model: str | Sequence[str],
     *,
     device: str = "auto",
     bscans: Sequence[int] | None = None,
     first: int = 0,
     precision: Precision = "auto",
     batch_size: int | None = None,
+    flips: bool = False,
 ) -> Generator[Progress, None, Segmentation]:
     """Segment a volume, yielding after each batch of B-scans.
 
@@ -128,7 +132,9 @@ def iter_segment(
     volume
         The scan; only the B-scans of one batch are in memory at a time.
     model
-        Name of a bundle.
+        Name or folder of a bundle. Several of one label set are averaged: the mean of
+        their probabilities at the size of the scan gives labels, boundaries and
+        uncertainty, with the post-processing of the first.
     device
         ``auto``, ``cuda``, ``cuda:1``, ``mps`` or ``cpu``.
     bscans
@@ -141,6 +147,9 @@ def iter_segment(
     batch_size
         B-scans at once; from the free memory by default, and fewer where that is not
         enough.
+    flips
+        Average with the probabilities of each B-scan mirrored left to right, which
+        takes twice the time.
 
     Yields
     ------
@@ -155,7 +164,8 @@ def iter_segment(
     Raises
     ------
     ModelError
-        If the model is unknown, broken, or one for en-face images.
+        If a model is unknown, broken, or one for en-face images, or if models have
+        different classes or layers.
     VolumeError
         If `bscans` or `first` are not B-scans of the volume.
     DeviceError
@@ -163,41 +173,49 @@ def iter_segment(
     """
     started = time.perf_counter()
     order = outward(volume.n_bscans, bscans, first)
-    bundle, card = find_model(model, "bscan")
+    chosen_models = find_models(model, "bscan")
+    cards = tuple(one.card for one in chosen_models)
     choice = choose_device(device)
-    yield Progress(0, len(order), f"loading {card.title}, {choice.message}")
-    result = _empty(volume, card, str(choice.device))
+    titles = " and ".join(card.title for card in cards)
+    yield Progress(0, len(order), f"loading {titles}, {choice.message}")
+    result = _empty(volume, cards, str(choice.device))
     if not order:
         return result
+    native = (volume.depth, volume.width)
     try:
         with freed_memory_kept():
-            batch = _batch(volume, order[:1], card)
-            runner = make_runner(
-                load_network(bundle),
-                card,
+            batches = _batches(volume, order[:1], cards)
+            ensemble = load_ensemble(
+                chosen_models,
+                batches,
+                native,
                 choice.device,
                 precision,
-                batch=batch,
-                labels_of=lambda p: _finished(p, batch, volume, card)[0].labels,
+                axial_um=volume.spacing.axial,
+                flips=flips,
+                labels_of=lambda p, image, card: (
+                    _finished(p, image, native, card)[0].labels
+                ),
             )
-            result._runner = runner
+            result._ensemble = ensemble
             done, size = 0, 1  # the one on screen comes first, alone
             with_one = watch_memory(choice.device)
             while done < len(order):
                 chosen = order[done : done + size]
                 if done:
-                    batch = _batch(volume, chosen, card)
-                parts = run_within_memory(runner, batch)
-                inputs = torch.split(batch, len(parts[0]))
+                    batches = _batches(volume, chosen, cards)
+                parts = ensemble(batches)
+                images = ensemble.members[0].cropped(batches[0])
+                inputs = torch.split(images, [len(part) for part in parts])
                 finished = [
                     one
                     for part, some in zip(parts, inputs, strict=True)
-                    for one in _finished(part, some, volume, card)
+                    for one in _finished(part, some, native, cards[0])
                 ]
                 for index, one in zip(chosen, finished, strict=True):
                     _store(result, index, one)
                 if not done:
-                    size = batch_size or _affordable(choice.device, with_one())
+                    size = batch_size or affordable(choice.device, with_one())
                 size = min(size, len(parts[0])) if len(parts) > 1 else size
                 done += len(chosen)
                 result.seconds = time.perf_counter() - started
@@ -213,76 +231,33 @@ def iter_segment(
     return result
 
 
-def outward(n_bscans: int, bscans: Sequence[int] | None, first: int) -> list[int]:
-    """B-scans in the order of their distance from `first`.
-
-    Raises
-    ------
-    VolumeError
-        If an index is not a B-scan of the volume.
-    """
-    chosen = range(n_bscans) if bscans is None else bscans
-    wrong = [i for i in (*chosen, first) if not 0 <= i < n_bscans]
-    if wrong:
-        raise VolumeError(
-            f"B-scan {wrong[0]} of a volume with {n_bscans}",
-            allowed=f"0 to {n_bscans - 1}",
-        )
-    return sorted(set(chosen), key=lambda i: (abs(i - first), i))
-
-
-def find_model(
-    name: str, plane: Literal["bscan", "enface"]
-) -> tuple[Bundle, ModelCard]:
-    """The bundle called `name` and its card.
-
-    Raises
-    ------
-    ModelError
-        If it is unknown or broken, or takes images of the other plane.
-    """
-    bundle = find_bundle(name)
-    card = bundle.card
-    if card is None or card.input.plane != plane:
-        seen, other = (
-            ("en-face images", "segment_enface")
-            if plane == "bscan"
-            else ("B-scans", "segment")
-        )
-        raise ModelError(
-            f"The model {name!r} is for {seen}",
-            todo=f"use {other}, or choose another model",
-        )
-    return bundle, card
-
-
-def without_padding(
-    images: Tensor,
-    native: tuple[int, int],
-    card: ModelCard,
-    axial_um: float | None = None,
-) -> Tensor:
-    """Images or probabilities without the rows and columns that padding added."""
-    rows, columns = grid_size(native, card.input, axial_um)
-    return images[..., :rows, :columns]
-
-
-def _batch(volume: OCTVolume, chosen: Sequence[int], card: ModelCard) -> Tensor:
-    return torch.stack([prepare_bscan(volume, i, card.input) for i in chosen])
+def _batches(
+    volume: OCTVolume, chosen: Sequence[int], cards: Sequence[ModelCard]
+) -> list[Tensor]:
+    """The B-scans as the network of each card wants them."""
+    return [
+        torch.stack([prepare_bscan(volume, i, card.input) for i in chosen])
+        for card in cards
+    ]
 
 
 def _finished(
-    probabilities: Tensor, images: Tensor, volume: OCTVolume, card: ModelCard
+    probabilities: Tensor, images: Tensor, native: tuple[int, int], card: ModelCard
 ) -> list[BscanResult]:
-    native = (volume.depth, volume.width)
-    images, probabilities = (
-        without_padding(one, native, card, volume.spacing.axial)
-        for one in (images, probabilities)
-    )
-    return finish(probabilities, native, card, blank_pixels(images))
+    """Labels of B-scans; both images (of the first model) and answers unpadded."""
+    blank = blank_pixels(images)
+    size = (probabilities.shape[-2], probabilities.shape[-1])
+    if blank.shape[1:] != size:
+        # Several models answer on the grid of the scan.
+        share = torch.from_numpy(blank).float()[:, None]
+        blank = (resize(share, size)[:, 0] > 0.5).numpy()
+    return finish(probabilities, native, card, blank)
 
 
-def _empty(volume: OCTVolume, card: ModelCard, device: str) -> Segmentation:
+def _empty(
+    volume: OCTVolume, cards: tuple[ModelCard, ...], device: str
+) -> Segmentation:
+    card, *others = cards
     n_bscans, _, width = volume.shape
     boundaries = None
     if card.layers:
@@ -291,7 +266,9 @@ def _empty(volume: OCTVolume, card: ModelCard, device: str) -> Segmentation:
         boundaries = Boundaries(names, heights)
     labels = np.full(volume.shape, IGNORE, np.uint8)
     unsure = np.full((n_bscans, width), np.nan, np.float32)
-    return Segmentation(volume, card, device, labels, boundaries, unsure)
+    return Segmentation(
+        volume, card, device, labels, boundaries, unsure, others=tuple(others)
+    )
 
 
 def _store(result: Segmentation, index: int, one: BscanResult) -> None:
@@ -299,10 +276,3 @@ def _store(result: Segmentation, index: int, one: BscanResult) -> None:
     result.uncertainty[index] = one.uncertainty
     if result.boundaries is not None and one.heights is not None:
         result.boundaries.heights[:, index] = one.heights
-
-
-def _affordable(device: torch.device, bytes_each: int) -> int:
-    """B-scans at once that fit into the free memory."""
-    room = int(_SHARE_OF_FREE_MEMORY * free_bytes(device))
-    fitting = room // bytes_each if bytes_each > 0 else _MOST_AT_ONCE[device.type]
-    return max(1, min(_MOST_AT_ONCE[device.type], fitting))

@@ -11,15 +11,17 @@ import torch
 
 from napari_octseg.engine.device import fast_dtypes
 from napari_octseg.engine.runner import DTYPES, Precision, Runner, run_within_memory
+from napari_octseg.engine.views import AS_IS
 from napari_octseg.errors import DeviceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from napari_octseg.bundles.card import ModelCard
+    from napari_octseg.engine.views import View
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ def make_runner(
     *,
     batch: Tensor,
     labels_of: Callable[[Tensor], NDArray[np.uint8]],
+    views: Sequence[View] = AS_IS,
 ) -> Runner:
     """A runner in the wanted precision, or for ``auto`` in the one that suits.
 
@@ -55,6 +58,8 @@ def make_runner(
         (1, C, H, W): the image to measure on.
     labels_of
         Labels of the probabilities of `batch`, as the user will get them.
+    views
+        As for `Runner`.
 
     Raises
     ------
@@ -63,7 +68,7 @@ def make_runner(
     """
 
     def runner(dtype: torch.dtype) -> Runner:
-        return Runner(network, device, dtype, tiling=card.input.tiling)
+        return Runner(network, device, dtype, tiling=card.input.tiling, views=views)
 
     if precision != "auto":
         if precision not in DTYPES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +10,12 @@ from torch import Tensor, nn
 from napari_octseg.engine.device import is_out_of_memory, release_cached
 from napari_octseg.engine.optimise import optimise
 from napari_octseg.engine.tiling import predict_tiled
+from napari_octseg.engine.views import AS_IS, View
 from napari_octseg.errors import DeviceError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_octseg.bundles.card import Tiling
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -35,6 +38,8 @@ class Runner:
         Where and in which precision it computes.
     tiling
         Windows instead of whole images.
+    views
+        What the network looks at in turn; the probabilities are averaged.
     """
 
     def __init__(
@@ -44,10 +49,12 @@ class Runner:
         dtype: torch.dtype = torch.float32,
         *,
         tiling: Tiling | None = None,
+        views: Sequence[View] = AS_IS,
     ) -> None:
         self.device = device
         self.dtype = dtype
         self.tiling = tiling
+        self.views = tuple(views)
         self.network = optimise(network, device, dtype)
 
     # A decorator, not a block in a generator: the mode must not outlive the call.
@@ -70,10 +77,23 @@ class Runner:
         torch.OutOfMemoryError, RuntimeError
             If the batch is too large for the device; `is_out_of_memory` knows both.
         """
-        images = batch.to(self.device, memory_format=torch.channels_last)
+        first, *others = self.views
+        total = self._seen(batch, first)
+        for view in others:
+            total = total.add_(self._seen(batch, view))
+        return total.div_(len(self.views)) if others else total
+
+    def _seen(self, batch: Tensor, view: View) -> Tensor:
+        """Probabilities of the images in one view, turned back."""
+        images = view.of(batch).to(self.device, memory_format=torch.channels_last)
         if self.tiling is None:
-            return self._whole(images)
-        return predict_tiled(self._whole, images, self.tiling)
+            return view.undone(self._whole(images))
+        tiling = self.tiling
+        if view.swaps_sides:
+            # The windows are turned with the image: it may be too narrow for others.
+            turned = {"size": tiling.size[::-1], "overlap": tiling.overlap[::-1]}
+            tiling = tiling.model_copy(update=turned)
+        return view.undone(predict_tiled(self._whole, images, tiling))
 
     def _whole(self, images: Tensor) -> Tensor:
         with torch.backends.cudnn.flags(enabled=True, benchmark=True):
@@ -86,13 +106,24 @@ class Runner:
         return logits.softmax(1, dtype=torch.float32)
 
 
-def run_within_memory(runner: Runner, batch: Tensor) -> list[Tensor]:
+class Predictor(Protocol):
+    """Probabilities of a batch of images, on a device."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, n_classes, H', W')."""
+
+
+def run_within_memory(runner: Predictor, batch: Tensor) -> list[Tensor]:
     """Probabilities of a batch, in as many parts as the memory of the device needs.
 
     Parameters
     ----------
     runner
-        The network.
+        The network, or what is computed from it.
     batch
         (N, C, H, W) float32.
 

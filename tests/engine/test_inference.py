@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from napari_octseg import OCTVolume, iter_segment, segment
-from napari_octseg.engine import inference, runner
-from napari_octseg.engine.inference import outward
+from napari_octseg.engine import ensemble, runner
+from napari_octseg.engine.batching import outward
 from napari_octseg.errors import DeviceError, ModelError, VolumeError
 from napari_octseg.labels import IGNORE
 
@@ -49,7 +49,7 @@ class Threshold(nn.Module):
 def threshold(tiny_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch) -> str:
     """Name of a bundle without layers whose network is `Threshold`."""
     tiny_bundle("threshold", layers=(), intensity="unit")
-    monkeypatch.setattr(inference, "load_network", lambda bundle: Threshold().eval())
+    monkeypatch.setattr(ensemble, "load_network", lambda bundle: Threshold().eval())
     return "threshold"
 
 
@@ -252,10 +252,10 @@ def test_an_unknown_model_is_an_error_that_lists_the_known_ones(threshold: str) 
         segment(OCTVolume(pixels()), "no-such-model")
 
 
-def test_an_en_face_model_does_not_take_volumes(tiny_bundle: MakeBundle) -> None:
+def test_an_en_face_model_gives_no_labels_of_bscans(tiny_bundle: MakeBundle) -> None:
     tiny_bundle("vessels", plane="enface", layers=())
-    with pytest.raises(ModelError, match="use segment_enface"):
-        segment(OCTVolume(pixels()), "vessels")
+    with pytest.raises(ModelError, match="use vessel_map for a volume"):
+        next(iter_segment(OCTVolume(pixels()), "vessels"))
 
 
 def test_outward_is_by_distance() -> None:
