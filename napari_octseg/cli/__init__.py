@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_octseg._console import friendly
-from napari_octseg.cli import bundles, phantoms, scans, training
+from napari_octseg.cli import bundles, phantoms, quantities, scans, training
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +22,7 @@ COMMANDS = (
     scans.view,
     scans.demo,
     scans.segment,
+    quantities.quantify,
     bundles.models,
     phantoms.phantom,
     training.train,

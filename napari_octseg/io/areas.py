@@ -78,4 +78,4 @@ def save_areas(table: pd.DataFrame, path: Path) -> None:
         If the disk refuses.
     """
     with written_whole(path) as target:
-        table.to_csv(target, index=False, float_format="%.6g")
+        table.to_csv(target, index=False, float_format="%.10g")

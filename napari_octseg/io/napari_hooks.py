@@ -13,11 +13,11 @@ import numpy as np
 
 from napari_octseg.io import read_volume
 from napari_octseg.io.format import ReadOptions, natural_key
+from napari_octseg.io.label_files import classes_of
 from napari_octseg.io.layer_geometry import AXIS_LABELS, scale_and_units
 from napari_octseg.io.pictures import is_picture_name, read_stack
 from napari_octseg.io.registry import all_suffixes, find_format
 from napari_octseg.io.save import save_labels
-from napari_octseg.io.tiff import classes_in
 from napari_octseg.labels import IGNORE
 
 if TYPE_CHECKING:
@@ -67,10 +67,9 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
     file = Path(path)
     volume = read_volume(file)
     name = layer_name(file)
-    if file.name.lower().endswith((".tif", ".tiff")) and volume.data.dtype == np.uint8:
-        label_set = classes_in(file)
-        if label_set is not None:
-            return [_labels_layer(volume.data, volume, label_set, name)]
+    label_set = classes_of(file, volume)
+    if label_set is not None:
+        return [_labels_layer(volume.data, volume, label_set, name)]
     return volume_layers(volume, name)
 
 
