@@ -36,6 +36,15 @@ class ValidConvs(nn.Sequential):
         super().__init__(*convs, *([nn.BatchNorm2d(widths[-1])] if norm else []))
 
 
+def he_initialise(network: nn.Module) -> None:
+    """He initialisation (ReLU) of all convolutions."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
 class RetouchNet(nn.Module):
     """U-Net with valid padding, whose classes are told from all four scales at once.
 
@@ -99,15 +108,7 @@ class RetouchNet(nn.Module):
             for _, n_high in upwards
         )
         self.head = MultiScaleHead([n for n, _ in upwards] + [width], n_classes)
-        self._initialise()
-
-    def _initialise(self) -> None:
-        """He initialisation (ReLU)."""
-        for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        he_initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of every pixel, from an image continued by its mirror image.
