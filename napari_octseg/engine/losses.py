@@ -2,16 +2,25 @@
 
 A data set says which classes each of its codes may stand for ("any fluid" is IRF, SRF
 or PED). The network's class probabilities are summed over those classes, and only then
-compared with the code: what a data set does not tell apart is never punished.
+compared with the code: what a data set does not tell apart is never punished. Every
+loss takes the log-probabilities of the codes (N, n_codes, H, W) and the codes
+(N, H, W), code 0 being that of the background.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from napari_octseg.labels import IGNORE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Loss = Callable[[Tensor, Tensor], Tensor]
 
 _LEAST = 1e-7
 """Smallest probability whose logarithm is taken."""
@@ -38,8 +47,12 @@ def code_logits(logits: Tensor, membership: Tensor) -> Tensor:
     return torch.log(codes + _LEAST)
 
 
-def cross_entropy(log_probability: Tensor, codes: Tensor) -> Tensor:
-    """Mean negative log-likelihood of the codes; `IGNORE` takes no part.
+def cross_entropy(
+    log_probability: Tensor, codes: Tensor, weight: Tensor | None = None
+) -> Tensor:
+    """Mean negative log-likelihood of the labelled pixels; `IGNORE` takes no part.
+
+    Of two classes this is the binary cross-entropy.
 
     Parameters
     ----------
@@ -47,66 +60,80 @@ def cross_entropy(log_probability: Tensor, codes: Tensor) -> Tensor:
         (N, n_codes, H, W).
     codes
         (N, H, W) integers, `IGNORE` where nobody labelled.
+    weight
+        (N, n_codes) by which each code of each sample counts, see `engine.frequency`.
+        The sum is still divided by the number of pixels, so that a batch of frequent
+        codes alone weighs little.
     """
-    counted = codes != IGNORE
-    total = functional.nll_loss(
-        log_probability, codes.long(), ignore_index=IGNORE, reduction="sum"
-    )
-    return total / counted.sum().clamp_min(1)
+    surprise, labelled = _surprise(log_probability, codes)
+    if weight is not None:
+        code = torch.where(labelled, codes, 0).long().flatten(1)
+        surprise = surprise * weight.to(surprise).gather(1, code).view_as(surprise)
+    return surprise.sum() / labelled.sum().clamp_min(1)
 
 
-def dice_loss(log_probability: Tensor, codes: Tensor, *, smooth: float = 1.0) -> Tensor:
+def balanced_cross_entropy(log_probability: Tensor, codes: Tensor) -> Tensor:
+    """Cross-entropy in which every code of an image counts alike, however small.
+
+    Of each image and code the mean negative log-likelihood over the code's pixels, then
+    the mean over the codes that occur there, then over the images. Tennakoon et al.,
+    ISBI 2018.
+    """
+    surprise, labelled = _surprise(log_probability, codes)
+    n, n_codes = log_probability.shape[:2]
+    code = torch.where(labelled, codes, 0).long().flatten(1)
+    nothing = surprise.new_zeros(n, n_codes)
+    total = nothing.scatter_add(1, code, surprise.flatten(1))
+    n_pixels = nothing.scatter_add(1, code, labelled.flatten(1).to(surprise))
+    occurs = n_pixels > 0
+    mean = (total / n_pixels.clamp_min(1)).sum(1) / occurs.sum(1).clamp_min(1)
+    return mean.sum() / occurs.any(1).sum().clamp_min(1)
+
+
+def dice(log_probability: Tensor, codes: Tensor, *, smooth: float = 1.0) -> Tensor:
     """One minus the mean soft Dice of the codes that occur, pooled over the batch.
 
     Code 0 (background) is left out. Milletari et al., 3DV 2016, squared denominator.
     """
-    counted = codes != IGNORE
+    labelled = codes != IGNORE
     n_codes = log_probability.shape[1]
-    target = torch.where(counted, codes, 0).long()
-    flat = target[counted]
+    target = torch.where(labelled, codes, 0).long()
+    flat = target[labelled]
     probability = log_probability.exp()
-    hit = probability.gather(1, target[:, None])[:, 0][counted]
+    hit = probability.gather(1, target[:, None])[:, 0][labelled]
     overlap = hit.new_zeros(n_codes).scatter_add(0, flat, hit)
     n_true = torch.bincount(flat, minlength=n_codes)
-    size = (probability.square() * counted[:, None]).sum((0, 2, 3)) + n_true
-    dice = (2 * overlap + smooth) / (size + smooth)
-    occurs = n_true > 0
-    occurs[0] = False
-    if not bool(occurs.any()):
-        return dice.sum() * 0
-    return 1 - dice[occurs].mean()
+    size = (probability.square() * labelled[:, None]).sum((0, 2, 3)) + n_true
+    occurs = (n_true > 0) & (torch.arange(n_codes, device=codes.device) > 0)
+    lost = 1 - (2 * overlap + smooth) / (size + smooth)
+    return (lost * occurs).sum() / occurs.sum().clamp_min(1)
 
 
-def dice_cross_entropy(
-    logits: Tensor,
-    codes: Tensor,
-    membership: Tensor,
-    *,
-    dice_weight: float = 0.7,
-    entropy_weight: float = 0.3,
+def foreground_dice(
+    log_probability: Tensor, codes: Tensor, *, smooth: float = 1.0
 ) -> Tensor:
-    """Weighted sum of soft Dice and cross-entropy (0.7 / 0.3, as the Duke U-Net).
+    """One minus the soft Dice of "not background", pooled over the batch.
 
-    The Dice of each data set in the batch is taken on its own, because code 3 of one
-    set is not code 3 of another.
-
-    Parameters
-    ----------
-    logits
-        (N, n_classes, H, W).
-    codes
-        (N, H, W) uint8 codes of each sample's own data set.
-    membership
-        (N, n_codes, n_classes) bool, see `code_logits`.
+    Tennakoon et al., ISBI 2018, with the sign that their text means.
     """
-    log_probability = code_logits(logits, membership)
-    loss = entropy_weight * cross_entropy(log_probability, codes)
-    if dice_weight:
-        kinds = torch.unique(membership.flatten(1), dim=0)
-        for kind in kinds:
-            same = (membership.flatten(1) == kind).all(1)
-            share = same.sum() / len(same)
-            loss = loss + dice_weight * share * dice_loss(
-                log_probability[same], codes[same]
-            )
-    return loss
+    labelled = codes != IGNORE
+    foreground = (1 - log_probability[:, 0].exp()) * labelled
+    true = (labelled & (codes != 0)).to(foreground)
+    overlap = (foreground * true).sum()
+    return 1 - (2 * overlap + smooth) / (foreground.sum() + true.sum() + smooth)
+
+
+def _surprise(log_probability: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+    """−log p of each pixel's code (N, H, W), 0 where ignored; where it is labelled."""
+    surprise = functional.nll_loss(
+        log_probability, codes.long(), ignore_index=IGNORE, reduction="none"
+    )
+    return surprise, codes != IGNORE
+
+
+LOSSES: dict[str, Loss] = {
+    "cross_entropy": cross_entropy,
+    "balanced_cross_entropy": balanced_cross_entropy,
+    "dice": dice,
+    "foreground_dice": foreground_dice,
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -27,16 +27,46 @@ if TYPE_CHECKING:
 Reach = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+class Adversarial(Part):
+    """A discriminator that judges the segmentation, see `engine.adversarial`.
+
+    weight
+        Of its judgement in the loss.
+    learning_rate, momentum
+        Of its own optimiser (adam; momentum is β1).
+    """
+
+    architecture: Architecture
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.5
+
+
 class Recipe(Part):
     """A whole training run; the bundle's card is made from it.
 
     crop
         Rows and columns of a training sample, on the network's grid: multiples of
         ``input.divisor``, and no more than ``input.size``.
+    batch_size
+        Samples of one update, on each device.
     augment
         Fields of `engine.augment.AugmentSettings` that differ from its own values.
     n_steps, warm_up, validate_every
         Optimiser updates; those with rising learning rate; between two validations.
+    patience
+        Stop after so many validations without a better score; 0 never does.
+    optimiser, momentum
+        Name in `engine.optimisers`; its momentum, or β1 of Adam.
+    schedule, decay_after, decay_factor
+        How the learning rate falls, see `engine.schedule`: ``steps`` counts updates,
+        ``plateau`` validations.
+    clip
+        Largest norm of the gradient; 0 leaves it as it is.
+    losses
+        Name in `engine.criterion` → weight in the sum that is minimised.
+    adversarial
+        A discriminator beside the losses, or none.
     start
         Name or folder of a bundle: its tensors of equal name and shape are the first
         weights; empty for random ones.
@@ -64,10 +94,19 @@ class Recipe(Part):
     n_steps: Annotated[int, Field(gt=0)]
     warm_up: Annotated[int, Field(ge=0)] = 50
     validate_every: Annotated[int, Field(gt=0)] = 200
+    patience: Annotated[int, Field(ge=0)] = 0
+    optimiser: Literal["adamw", "adam", "sgdm"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
-    dice_weight: Annotated[float, Field(ge=0)] = 0.7
-    entropy_weight: Annotated[float, Field(ge=0)] = 0.3
+    schedule: Literal["cosine", "steps", "plateau", "constant"] = "cosine"
+    decay_after: Annotated[int, Field(ge=0)] = 0
+    decay_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    clip: Annotated[float, Field(ge=0)] = 1.0
+    losses: dict[str, Reach] = Field(
+        default_factory=lambda: {"dice": 0.7, "cross_entropy": 0.3}
+    )
+    adversarial: Adversarial | None = None
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
     augment: dict[str, Reach] = Field(default_factory=dict)
     start: str = ""
@@ -103,6 +142,24 @@ class Recipe(Part):
         if unknown:
             raise ValueError(f"{unknown} are not among {known}")
         return given
+
+    @field_validator("losses")
+    @classmethod
+    def _losses_are_known(cls, given: dict[str, float]) -> dict[str, float]:
+        from napari_octseg.engine.criterion import LOSS_NAMES
+
+        unknown = sorted(set(given) - set(LOSS_NAMES))
+        if unknown:
+            raise ValueError(f"{unknown} are not among {list(LOSS_NAMES)}")
+        if not any(given.values()):
+            raise ValueError(f"{given}: one needs a weight above 0")
+        return given
+
+    @model_validator(mode="after")
+    def _decay_is_known(self) -> Recipe:
+        if self.schedule in ("steps", "plateau") and not self.decay_after:
+            raise ValueError(f"decay_after: the schedule {self.schedule!r} needs it")
+        return self
 
     @model_validator(mode="after")
     def _codes_name_classes(self) -> Recipe:

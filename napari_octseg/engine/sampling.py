@@ -20,7 +20,7 @@ from napari_octseg.engine.datasets import (
 from napari_octseg.errors import RecipeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from napari_octseg.engine.recipe import Recipe
@@ -105,6 +105,17 @@ class TrainingSet:
             torch.stack([codes for _, codes in crops]),
             torch.stack([self.membership[s.source] for s in drawn]),
         )
+
+    def labels(self) -> Iterator[tuple[Tensor, int]]:
+        """Codes (H, W) of every training sample, and the number of its source."""
+        for samples in self._samples:
+            for sample in samples:
+                yield sample.codes, sample.source
+
+    def reseed(self, seed: int) -> None:
+        """Draw other samples: each of several processes has its own."""
+        self._random.manual_seed(seed)
+        self._augment.random.manual_seed(seed + 1)
 
     def state_dict(self) -> dict[str, Tensor]:
         """State of the random numbers, to go on from with `load_state_dict`."""

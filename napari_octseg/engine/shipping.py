@@ -17,7 +17,7 @@ from napari_octseg.bundles.card import (
 from napari_octseg.bundles.registry import Bundle, write_bundle
 from napari_octseg.engine.datasets import n_training_bscans
 from napari_octseg.engine.evaluation import iter_evaluate
-from napari_octseg.engine.training import check_plan, plan_of
+from napari_octseg.engine.run_state import check_plan, plan_of
 from napari_octseg.networks import build
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ def _card(recipe: Recipe, data: Path, *, hardware: str, n_steps: int) -> ModelCa
             recipe=f"recipe.json; {n_steps} updates of {recipe.batch_size} B-scans",
             hardware=hardware,
             seed=recipe.seed,
+            parent=recipe.start or None,
         ),
         limits=recipe.limits,
         licence=recipe.licence,

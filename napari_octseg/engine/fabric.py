@@ -1,0 +1,56 @@
+"""Devices, precision and processes of a training, through Lightning Fabric."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from napari_octseg.engine.device import choose_device
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+def launch_fabric(
+    device: str = "auto",
+    *,
+    n_devices: int = 1,
+    n_nodes: int = 1,
+    precision: str = "bf16-mixed",
+) -> Fabric:
+    """Start the processes of a training, one for each device.
+
+    With more than one device the command that runs now is started again for each
+    further one, and all of them return from here (PyTorch DDP).
+
+    Parameters
+    ----------
+    device
+        As for `choose_device`; of a GPU with a number, that one is taken.
+    n_devices, n_nodes
+        Devices of each node, and nodes.
+    precision
+        As Fabric names it: ``bf16-mixed``, ``32-true``, ``16-mixed``. bf16 keeps the
+        range of float32: no loss scaling is needed on any device.
+    """
+    # Fabric tells in log lines what the user has just asked for.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    from lightning_fabric import Fabric
+
+    chosen = choose_device(device).device
+    alone = n_devices == 1 and chosen.index is not None
+    fabric = Fabric(
+        accelerator=chosen.type,
+        devices=[chosen.index] if alone else n_devices,
+        num_nodes=n_nodes,
+        precision=precision,  # type: ignore[arg-type]  # Fabric checks it
+    )
+    fabric.launch()
+    return fabric
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes and talks."""
+    from lightning_fabric.utilities.rank_zero import rank_zero_only
+
+    return bool(getattr(rank_zero_only, "rank", 0) == 0)
