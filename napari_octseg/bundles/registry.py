@@ -199,7 +199,9 @@ def check_fit(
             f"columns divisible by {step}",
             todo=f"set input.divisor to {step} or a multiple of it",
         )
-    n_channels, side = 1 + 2 * spec.n_neighbours, 2 * spec.divisor
+    n_channels = 1 + 2 * spec.n_neighbours
+    # A network may halve the image four times without asking for a divisor.
+    side = spec.divisor * max(2, -(-32 // spec.divisor))
     image = torch.zeros(1, n_channels, side, side)
     try:
         with torch.inference_mode():
@@ -343,7 +345,8 @@ def _check_arguments(card: ModelCard) -> None:
             f"{len(card.classes)} classes"
         )
     n_channels = 1 + 2 * card.input.n_neighbours
-    if arguments.get("in_channels", n_channels) != n_channels:
+    # A single channel is repeated for a network that takes more.
+    if n_channels > 1 and arguments.get("in_channels", n_channels) != n_channels:
         raise CardError(
             f"{card.name}: its network has in_channels {arguments['in_channels']}, "
             f"input.n_neighbours {card.input.n_neighbours} makes {n_channels}"

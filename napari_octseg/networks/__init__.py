@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari_octseg.errors import ModelError
 from napari_octseg.networks.discriminator import RetouchDiscriminator
 from napari_octseg.networks.iternet import IterNet
+from napari_octseg.networks.raspnet import RASPNet
 from napari_octseg.networks.retouch import RetouchNet
 from napari_octseg.networks.unet import UNet
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "iternet": IterNet,
+    "raspnet": RASPNet,
     "retouch": RetouchNet,
     "retouch-discriminator": RetouchDiscriminator,
     "unet": UNet,
