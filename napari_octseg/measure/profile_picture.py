@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _SIZE_INCH, _DPI = (11.0, 7.5), 150
 _PAPER, _INK, _FAINT = "#15181c", "#e8e8e8", "#5a6068"
 _MOST_CELLS = 110  # along the longer side; more are slow and no better to see
+_HAIR = 1e-3  # B-scans
 _LONGEST_TITLE = 65  # characters that fit into its line
 _LIGHT = np.array([-0.4, -0.5, 0.77])  # from the upper left, towards the reader
 
@@ -86,8 +87,11 @@ def _draw_reliefs(
     quads: list[NDArray[np.float64]] = []
     faces: list[NDArray[np.float64]] = []
     edges: list[NDArray[np.float64]] = []
-    for one in shown:
+    for rank, one in enumerate(shown):
         relief = relief_quads(occupancy[one.class_index], step)
+        # Where two classes are equally high, the rarer one is seen as a whole instead
+        # of the faces of both by turns.
+        relief[..., 2] += rank * _HAIR
         face, edge = opacity_of(one.label_class.name)
         light = _brightness(relief)[:, None]
         rgb = np.clip(np.array(to_rgb(one.label_class.colour)) * light, 0, 1)
