@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from napari_octseg.bundles.registry import find_bundle, load_network
+from napari_octseg.bundles.registry import find_bundle
+from napari_octseg.engine.loaded import loaded_network
 from napari_octseg.engine.precision import make_runner
 from napari_octseg.engine.preprocess import grid_size, resize
 from napari_octseg.engine.runner import Precision, Runner, run_within_memory
@@ -205,7 +206,7 @@ def load_ensemble(
             return labels_of(probabilities[..., *area], batch[..., *area], card)
 
         runner = make_runner(
-            load_network(one.bundle),
+            loaded_network(one.bundle),
             card,
             device,
             precision,
@@ -225,7 +226,7 @@ def _find(name: str, plane: Plane) -> Chosen:
         seen, other = (
             (
                 "en-face images",
-                "use vessel_map for a volume, segment_enface for an image",
+                "use iter_vessel_map for a volume, segment_enface for an image",
             )
             if plane == "bscan"
             else ("B-scans", "use segment")

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from napari_octseg.engine.device import fast_dtypes
-from napari_octseg.engine.runner import DTYPES, Precision, Runner, run_within_memory
+from napari_octseg.engine.loaded import ready_runner
+from napari_octseg.engine.runner import DTYPES, Precision, run_within_memory
 from napari_octseg.engine.views import AS_IS
 from napari_octseg.errors import DeviceError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from napari_octseg.bundles.card import ModelCard
+    from napari_octseg.engine.runner import Runner
     from napari_octseg.engine.views import View
 
 logger = logging.getLogger(__name__)
@@ -68,7 +70,9 @@ def make_runner(
     """
 
     def runner(dtype: torch.dtype) -> Runner:
-        return Runner(network, device, dtype, tiling=card.input.tiling, views=views)
+        return ready_runner(
+            network, device, dtype, tiling=card.input.tiling, views=views
+        )
 
     if precision != "auto":
         if precision not in DTYPES:

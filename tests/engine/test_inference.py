@@ -49,7 +49,7 @@ class Threshold(nn.Module):
 def threshold(tiny_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch) -> str:
     """Name of a bundle without layers whose network is `Threshold`."""
     tiny_bundle("threshold", layers=(), intensity="unit")
-    monkeypatch.setattr(ensemble, "load_network", lambda bundle: Threshold().eval())
+    monkeypatch.setattr(ensemble, "loaded_network", lambda bundle: Threshold().eval())
     return "threshold"
 
 
@@ -254,7 +254,7 @@ def test_an_unknown_model_is_an_error_that_lists_the_known_ones(threshold: str) 
 
 def test_an_en_face_model_gives_no_labels_of_bscans(tiny_bundle: MakeBundle) -> None:
     tiny_bundle("vessels", plane="enface", layers=())
-    with pytest.raises(ModelError, match="use vessel_map for a volume"):
+    with pytest.raises(ModelError, match="use iter_vessel_map for a volume"):
         next(iter_segment(OCTVolume(pixels()), "vessels"))
 
 
