@@ -182,7 +182,8 @@ def test_torch_is_imported_where_networks_run_and_nowhere_else() -> None:
     wrong = [
         one.place
         for one in package_imports()
-        if one.module.split(".")[0] in {"torch", "safetensors", "lightning", "lightning_fabric"}
+        if one.module.split(".")[0]
+        in {"torch", "safetensors", "lightning", "lightning_fabric"}
         and not one.file.relative_to(PACKAGE).as_posix().startswith(TORCH_ROOMS)
     ]
     assert not wrong
