@@ -15,12 +15,13 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from napari_octseg.engine.optimisers import make_optimiser
+from napari_octseg.errors import RecipeError
 from napari_octseg.labels import IGNORE
 from napari_octseg.networks import build
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from napari_octseg.engine.recipe import Adversarial
 
@@ -29,7 +30,7 @@ class Adversary:
     """A discriminator and its optimiser.
 
     Its network takes images (N, C, H, W) and probabilities (N, n_classes, H, W) and
-    gives one logit of "real" (N, 1), or the logits of fake and real (N, 2).
+    gives logits (N, 2) of computed and drawn.
 
     Parameters
     ----------
@@ -37,12 +38,26 @@ class Adversary:
         Of the recipe.
     fabric
         Of the training.
+    shapes
+        (N, C, H, W) of the images and (N, n_classes, H, W) of the probabilities that it
+        will judge.
+
+    Raises
+    ------
+    RecipeError
+        If the discriminator does not take them.
     """
 
-    def __init__(self, settings: Adversarial, fabric: Fabric) -> None:
+    def __init__(
+        self,
+        settings: Adversarial,
+        fabric: Fabric,
+        shapes: tuple[tuple[int, ...], tuple[int, ...]],
+    ) -> None:
         self.weight = settings.weight
         self.fabric = fabric
         self.plain = build(settings.architecture.name, settings.architecture.arguments)
+        _try(self.plain, shapes)
         optimiser = make_optimiser(
             "adam",
             self.plain.parameters(),
@@ -84,8 +99,8 @@ class Adversary:
             both = self.discriminator(
                 torch.cat([images, images]), torch.cat([real, fake.detach()])
             )
-        is_real = torch.cat([torch.ones_like(usable), torch.zeros_like(usable)])
-        judged = _doubt(_real_logit(both), is_real, usable.repeat(2))
+        drawn = torch.arange(len(both), device=both.device) < len(images)
+        judged = _doubt(both, drawn, usable.repeat(2))
         self.optimiser.zero_grad(set_to_none=True)
         self.fabric.backward(judged)
         self.optimiser.step()
@@ -97,8 +112,7 @@ class Adversary:
                 weights,
                 (torch.cat([images, images]), torch.cat([real, fake])),
             )
-        opinion = _real_logit(both)[len(images) :]
-        told = _doubt(opinion, torch.ones_like(usable), usable)
+        told = _doubt(both[len(images) :], drawn[: len(images)], usable)
         return self.weight * told, judged.detach()
 
     def state_dict(self) -> dict[str, Any]:
@@ -135,15 +149,28 @@ def one_hot_truth(probability: Tensor, codes: Tensor, membership: Tensor) -> Ten
     return torch.where(labelled[:, None], hot, probability)
 
 
-def _real_logit(judgement: Tensor) -> Tensor:
-    """Logit of "real" (N,), of one or two logits."""
-    judgement = judgement.float()
-    if judgement.shape[1] == 1:
-        return judgement[:, 0]
-    return judgement[:, 1] - judgement[:, 0]  # softmax of two is a sigmoid of these
-
-
-def _doubt(logit: Tensor, real: Tensor, counted: Tensor) -> Tensor:
-    """Binary cross-entropy over the samples that count; 0 if none does."""
-    loss = functional.binary_cross_entropy_with_logits(logit, real, reduction="none")
+def _doubt(judgement: Tensor, drawn: Tensor, counted: Tensor) -> Tensor:
+    """Cross-entropy of the judgement over the samples that count; 0 if none does."""
+    loss = functional.cross_entropy(judgement.float(), drawn.long(), reduction="none")
     return (loss * counted).sum() / counted.sum().clamp_min(1)
+
+
+@torch.no_grad()
+def _try(
+    discriminator: nn.Module, shapes: tuple[tuple[int, ...], tuple[int, ...]]
+) -> None:
+    """Find out before the training whether the discriminator takes its input."""
+    images, probabilities = (torch.zeros(shape) for shape in shapes)
+    try:
+        found = tuple(discriminator.eval()(images, probabilities).shape)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise RecipeError(
+            f"adversarial: its network does not take images {shapes[0]} and "
+            f"probabilities {shapes[1]} ({error})",
+            todo="correct its arguments or the crop",
+        ) from error
+    if found != (shapes[0][0], 2):
+        raise RecipeError(
+            f"adversarial: its network gives {found} for {shapes[0][0]} images",
+            allowed="two logits for each, as retouch-discriminator gives",
+        )

@@ -112,9 +112,7 @@ class RunState:
         if hasattr(plain, "outputs"):
             self.network.mark_forward_method("outputs")
         self.schedule = Schedule(recipe)
-        self.adversary = (
-            Adversary(recipe.adversarial, fabric) if recipe.adversarial else None
-        )
+        self.adversary = _adversary_of(recipe, fabric)
         if fabric.world_size > 1:
             data.reseed(recipe.seed + 1000 * fabric.global_rank)
         torch.manual_seed(recipe.seed + fabric.global_rank)  # dropout
@@ -205,6 +203,15 @@ class RunState:
         if cuda is not None and self.fabric.device.type == "cuda":
             torch.cuda.set_rng_state(cuda, self.fabric.device)
         self.data.load_state_dict(own)
+
+
+def _adversary_of(recipe: Recipe, fabric: Fabric) -> Adversary | None:
+    if recipe.adversarial is None:
+        return None
+    n_channels = 1 + 2 * recipe.input.n_neighbours
+    images = (recipe.batch_size, n_channels, *recipe.crop)
+    probabilities = (recipe.batch_size, len(recipe.classes), *recipe.crop)
+    return Adversary(recipe.adversarial, fabric, (images, probabilities))
 
 
 def _write(path: Path, state: dict[str, Any]) -> None:
