@@ -68,11 +68,11 @@ def test_dropout_follows_every_activation() -> None:
     assert {m.p for m in dropouts} == {0.3}
 
 
-def test_at_first_no_weight_exceeds_the_bound_of_glorot_and_biases_are_zero() -> None:
+def test_at_first_the_signal_keeps_its_size_behind_relu_and_biases_are_zero() -> None:
     network = small()
-    kernel = network.base.encoder[0][0]
-    bound = (6 / ((4 + 8) * 9)) ** 0.5
-    assert 0.9 * bound < kernel.weight.abs().max() <= bound
+    kernel = network.base.encoder[1][0].weight
+    fan_in = kernel[0].numel()
+    assert kernel.std().item() == pytest.approx((2 / fan_in) ** 0.5, rel=0.2)
     assert all(torch.all(m.bias == 0) for m in network.modules() if hasattr(m, "bias"))
 
 
