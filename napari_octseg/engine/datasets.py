@@ -1,8 +1,7 @@
-"""Training data of a recipe: labelled B-scans from folders, and phantoms."""
+"""Training data of a recipe: labelled scans from folders, and phantoms."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,35 +10,50 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from napari_octseg.engine.labelled_images import read_labelled
+from napari_octseg.engine.phantom_source import make_labelled
+from napari_octseg.engine.prepare import shown_bscan
 from napari_octseg.engine.preprocess import resize
-from napari_octseg.errors import RecipeError
-from napari_octseg.io import read_volume
-from napari_octseg.io.format import natural_key
+from napari_octseg.engine.split import list_source
 from napari_octseg.labels import IGNORE, remap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from napari_octseg.bundles.card import Input
     from napari_octseg.engine.recipe import Recipe
     from napari_octseg.engine.source import Source
-    from napari_octseg.phantom import Look
     from napari_octseg.volume import OCTVolume
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledBscan:
-    """One B-scan (a volume of one) with labels in the codes of its source.
+    """One B-scan or en-face image with labels in the numbered codes of its source.
 
-    `codes` (depth, width) uint8, `IGNORE` where nobody labelled.
+    name, patient
+        Which it is, and whose.
+    source
+        Its data set.
+    volume, index
+        The volume it is from, and which of its B-scans it is; a picture alone is a
+        volume of one.
+    codes
+        (depth, width) uint8 as `code_table` numbers them, `IGNORE` where nobody
+        labelled.
+    held_out
+        Whether it is kept from training.
     """
 
     name: str
+    patient: str
     source: Source
     volume: OCTVolume
+    index: int
     codes: NDArray[np.uint8]
+    held_out: bool
 
 
 @dataclass(frozen=True)
@@ -83,115 +97,60 @@ def membership_of(table: CodeTable, n_codes: int) -> Tensor:
 
 
 def load_source(source: Source, root: Path, recipe: Recipe) -> list[LabelledBscan]:
-    """All labelled B-scans of a source, in natural order.
+    """All labelled scans of a source, in natural order.
 
     Raises
     ------
     RecipeError
-        If the folder has no images, or a label image is missing or of another size.
+        If the folder has no images, a label image is missing or of another size, or the
+        split contradicts itself (`list_source`).
     """
     table = code_table(source, recipe.classes)
+    entries = list_source(source, root)
     if source.kind == "phantom":
-        return list(_phantoms(source, table, recipe.seed))
-    found = (root / source.folder).glob(source.images)
-    paths = sorted(found, key=lambda path: natural_key(path.name))
-    if not paths:
-        raise RecipeError(
-            f"No images {source.images} in {root / source.folder}",
-            todo="check the data folder (--data) and the recipe's source "
-            f"{source.name!r}",
-        )
-    loaded = []
-    for path in paths:
-        label_path = root / source.folder / source.labels.format(stem=path.stem)
-        if not label_path.is_file():
-            raise RecipeError(f"{path} has no labels: {label_path} is missing")
-        volume = read_volume(path)
-        image = volume.bscan_as_shown(0)
-        labels = read_volume(label_path).bscan(0)
-        if labels.shape != image.shape:
-            raise RecipeError(
-                f"{label_path} is {labels.shape}, its image is {image.shape}",
-                allowed="equal sizes",
-            )
-        codes = remap(labels, table.mapping)
-        codes[_burnt_in(image, source)] = IGNORE
-        loaded.append(LabelledBscan(path.stem, source, volume, codes))
-    return loaded
-
-
-def is_held_out(name: str, source: Source) -> bool:
-    """Whether the B-scan of that name belongs to the source's validation part."""
-    held_out = source.validation
-    if len(held_out) == 2 and all(isinstance(v, int) for v in held_out):
-        numbers = re.findall(r"\d+", name)
-        first, last = int(held_out[0]), int(held_out[1])
-        return bool(numbers) and first <= int(numbers[-1]) <= last
-    return name in held_out
-
-
-def n_training_bscans(source: Source, root: Path) -> int:
-    """How many B-scans of a source are trained on."""
-    if source.kind == "phantom":
-        names = [f"phantom-{number}" for number in range(source.n_phantoms)]
+        scans = make_labelled(source, entries, recipe.seed, recipe.input.plane)
     else:
-        names = [path.stem for path in (root / source.folder).glob(source.images)]
-    return sum(not is_held_out(name, source) for name in names)
-
-
-def on_network_grid(
-    bscan: LabelledBscan, size: tuple[int, int] | None
-) -> tuple[Tensor, Tensor]:
-    """Image (H, W) float32 and codes (H, W) uint8 at the network's input size."""
-    image = torch.from_numpy(bscan.volume.bscan_as_shown(0))[None, None]
-    codes = torch.from_numpy(bscan.codes)[None, None]
-    if size is None:
-        return image[0, 0], codes[0, 0]
-    # Plain nearest would shift thin layers by half a row.
-    moved = functional.interpolate(codes.float(), size=size, mode="nearest-exact")
-    return resize(image, size)[0, 0], moved[0, 0].to(torch.uint8)
-
-
-def _burnt_in(image: NDArray[np.float32], source: Source) -> NDArray[np.bool_]:
-    """Pixels that are text, icons or cursor lines, not tissue."""
-    depth, width = image.shape
-    hidden = np.zeros(image.shape, bool)
-    for top, left, bottom, right in source.ignore_boxes:
-        rows = slice(round(top * depth), round(bottom * depth))
-        hidden[rows, round(left * width) : round(right * width)] = True
-    if source.ignore_white_columns:
-        white = (image > 0.95).mean(axis=0) > 0.5
-        # The line is smeared by compression: its neighbours go too.
-        spread = np.convolve(white, np.ones(5), mode="same") > 0
-        hidden[:, spread] = True
-    return hidden
-
-
-def _phantoms(source: Source, table: CodeTable, seed: int) -> Iterator[LabelledBscan]:
-    """Single phantom B-scans with every look, half of them with findings."""
-    from napari_octseg.phantom import FINDINGS, PhantomSettings, make_phantom
-
-    random = np.random.default_rng(seed)
-    shapes: dict[Look, tuple[int, int, int]] = {
-        "spectralis": (1, 496, 512),
-        "cirrus": (1, 1024, 512),
-        "topcon": (1, 650, 512),
-    }
-    looks = list(shapes)
-    for number in range(source.n_phantoms):
-        look = looks[number % len(looks)]
-        chosen: tuple[str, ...] = ()
-        if source.findings and random.random() < 0.5:
-            n_findings = int(random.integers(1, 4))
-            chosen = tuple(random.choice(FINDINGS, n_findings, replace=False).tolist())
-        phantom = make_phantom(
-            PhantomSettings(
-                look=look,
-                shape=shapes[look],
-                findings=chosen,
-                laterality="OD" if random.random() < 0.5 else "OS",
-                seed=int(random.integers(2**31)),
-            )
+        scans = read_labelled(source, entries, root / source.folder)
+    return [
+        LabelledBscan(
+            scan.name,
+            scan.entry.patient,
+            source,
+            scan.volume,
+            scan.index,
+            np.where(scan.hidden, IGNORE, remap(scan.labels, table.mapping)),
+            scan.entry.held_out,
         )
-        codes = remap(phantom.layers[0], table.mapping)
-        yield LabelledBscan(f"phantom-{number}", source, phantom.volume, codes)
+        for scan in scans
+    ]
+
+
+def on_network_grid(bscan: LabelledBscan, spec: Input) -> tuple[Tensor, Tensor]:
+    """Image and codes at the network's input size, before intensity normalisation.
+
+    Parameters
+    ----------
+    bscan
+        The labelled scan.
+    spec
+        Input section of the recipe: its steps are run as inference runs them.
+
+    Returns
+    -------
+    image
+        (1 + 2 * n_neighbours, H, W) float32 in 0…1.
+    codes
+        (H, W) uint8.
+    """
+    image = shown_bscan(bscan.volume, bscan.index, spec)
+    if spec.size is not None:
+        image = resize(image[None], spec.size)[0]
+    codes = torch.from_numpy(bscan.codes)
+    size = (image.shape[-2], image.shape[-1])
+    if tuple(codes.shape) == size:
+        return image, codes
+    # Plain nearest would shift thin layers by half a row.
+    moved = functional.interpolate(
+        codes[None, None].float(), size=size, mode="nearest-exact"
+    )
+    return image, moved[0, 0].to(torch.uint8)

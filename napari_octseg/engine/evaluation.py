@@ -8,7 +8,6 @@ from napari_octseg.bundles.registry import find_bundle
 from napari_octseg.engine.datasets import (
     LabelledBscan,
     code_table,
-    is_held_out,
     load_source,
 )
 from napari_octseg.engine.enface import segment_enface
@@ -77,7 +76,7 @@ def iter_evaluate(
     work: list[tuple[Source, list[LabelledBscan]]] = []
     for source in _chosen(recipe, names):
         bscans = load_source(source, data, recipe)
-        kept = [b for b in bscans if is_held_out(b.name, source) or not held_out]
+        kept = [b for b in bscans if b.held_out or not held_out]
         if kept:
             work.append((source, kept))
     total = sum(len(bscans) for _, bscans in work)
@@ -112,19 +111,18 @@ def _chosen(recipe: Recipe, names: Sequence[str]) -> list[Source]:
 
 def _judged(bscan: LabelledBscan, model: str, card: ModelCard, device: str) -> Judged:
     """The model's answer beside the labels."""
-    # Where nobody knows whose scan it is, each counts as a patient of its own.
-    patient = getattr(bscan, "patient", bscan.name)
     if card.input.plane == "enface":
         seen = segment_enface(bscan.volume.bscan(0), model, device=device)
         return Judged(
-            patient, bscan.codes, seen.labels, probabilities=seen.probabilities
+            bscan.patient, bscan.codes, seen.labels, probabilities=seen.probabilities
         )
-    found = outcome(iter_segment(bscan.volume, model, device=device))
-    heights = None if found.boundaries is None else found.boundaries.heights[:, 0]
+    at = bscan.index
+    found = outcome(iter_segment(bscan.volume, model, device=device, bscans=[at]))
+    heights = None if found.boundaries is None else found.boundaries.heights[:, at]
     return Judged(
-        patient,
+        bscan.patient,
         bscan.codes,
-        found.labels[0],
+        found.labels[at],
         heights=heights,
         axial_um=bscan.volume.spacing.axial,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -132,16 +131,12 @@ class Recipe(Part):
             raise ValueError(f"crop: {self.crop} is larger than input.size {size}")
         return self
 
-    @field_validator("augment")
-    @classmethod
-    def _augment_is_known(cls, given: dict[str, float]) -> dict[str, float]:
-        from napari_octseg.engine.augment import AugmentSettings
+    @model_validator(mode="after")
+    def _augment_is_known(self) -> Recipe:
+        from napari_octseg.engine.augment import augment_settings
 
-        known = [field.name for field in fields(AugmentSettings)]
-        unknown = sorted(set(given) - set(known))
-        if unknown:
-            raise ValueError(f"{unknown} are not among {known}")
-        return given
+        augment_settings(self.input.plane, self.augment)
+        return self
 
     @field_validator("losses")
     @classmethod

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from napari_octseg.engine.augment import Augmenter, AugmentSettings
+from napari_octseg.engine.augment import Augmenter, augment_settings
 from napari_octseg.engine.datasets import (
+    CodeTable,
     LabelledBscan,
     code_table,
-    is_held_out,
     load_source,
     membership_of,
     on_network_grid,
 )
+from napari_octseg.engine.draws import Draws
 from napari_octseg.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_octseg.engine.recipe import Recipe
+    from napari_octseg.engine.source import Source
+
+_MOST_TRIES = 20  # crops drawn anew for want of rare pixels
+_MOST_PLACES = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,13 +74,11 @@ class TrainingSet:
     Parameters
     ----------
     recipe
-        Crop, augmentation and seed.
+        Sources, crop, augmentation and seed.
     train, validation
         Samples to draw from, and held-out ones.
-    membership
-        Of each source, (n_codes, n_classes) bool.
-    weights
-        Of each source: its share of the drawn samples.
+    tables
+        Code table of each source.
     """
 
     def __init__(
@@ -83,57 +86,116 @@ class TrainingSet:
         recipe: Recipe,
         train: Sequence[Sample],
         validation: Sequence[Sample],
-        membership: Sequence[Tensor],
-        weights: Sequence[float],
+        tables: Sequence[CodeTable],
     ) -> None:
+        n_codes = max(len(table.names) for table in tables)
         self.validation = list(validation)
-        self.membership = list(membership)
-        self.weights = list(weights)
+        self.membership = [membership_of(table, n_codes) for table in tables]
         self._crop = recipe.crop
-        self._samples = [
-            [s for s in train if s.source == source] for source in range(len(weights))
-        ]
-        self._random = torch.Generator().manual_seed(recipe.seed)
-        self._augment = Augmenter(AugmentSettings(**recipe.augment), recipe.seed + 1)
+        self._pools = []
+        for number, (source, table) in enumerate(
+            zip(recipe.sources, tables, strict=True)
+        ):
+            focus = [table.mapping[code] for code in source.focus_codes]
+            own = [s for s in train if s.source == number]
+            self._pools.append(Pool(source, own, focus))
+        self.weights = [p.source.weight if p.samples else 0.0 for p in self._pools]
+        self._draws = Draws(recipe.seed)
+        settings = augment_settings(recipe.input.plane, recipe.augment)
+        self._augment = Augmenter(settings, recipe.seed + 1)
 
     def batch(self, n: int) -> Batch:
         """`n` augmented crops, each of a source drawn by weight."""
         drawn = [self._draw() for _ in range(n)]
-        crops = [self._augment(s.image, s.codes, self._crop) for s in drawn]
         return Batch(
-            torch.stack([image for image, _ in crops]),
-            torch.stack([codes for _, codes in crops]),
-            torch.stack([self.membership[s.source] for s in drawn]),
+            torch.stack([image for image, _, _ in drawn]),
+            torch.stack([codes for _, codes, _ in drawn]),
+            torch.stack([self.membership[source] for _, _, source in drawn]),
         )
 
     def labels(self) -> Iterator[tuple[Tensor, int]]:
         """Codes (H, W) of every training sample, and the number of its source."""
-        for samples in self._samples:
-            for sample in samples:
+        for pool in self._pools:
+            for sample in pool.samples:
                 yield sample.codes, sample.source
 
     def reseed(self, seed: int) -> None:
         """Draw other samples: each of several processes has its own."""
-        self._random.manual_seed(seed)
-        self._augment.random.manual_seed(seed + 1)
+        self._draws.generator.manual_seed(seed)
+        self._augment.draws.generator.manual_seed(seed + 1)
 
     def state_dict(self) -> dict[str, Tensor]:
         """State of the random numbers, to go on from with `load_state_dict`."""
         return {
-            "draw": self._random.get_state(),
-            "augment": self._augment.random.get_state(),
+            "draw": self._draws.generator.get_state(),
+            "augment": self._augment.draws.generator.get_state(),
         }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on with the random numbers of a `state_dict`."""
-        self._random.set_state(state["draw"])
-        self._augment.random.set_state(state["augment"])
+        self._draws.generator.set_state(state["draw"])
+        self._augment.draws.generator.set_state(state["augment"])
 
-    def _draw(self) -> Sample:
+    def _draw(self) -> tuple[Tensor, Tensor, int]:
+        """Image and codes of an augmented crop, and the number of its source."""
         weights = torch.tensor(self.weights)
-        source = int(torch.multinomial(weights, 1, generator=self._random))
-        own = self._samples[source]
-        return own[int(torch.randint(len(own), (), generator=self._random))]
+        number = int(torch.multinomial(weights, 1, generator=self._draws.generator))
+        pool = self._pools[number]
+        for _ in range(_MOST_TRIES):
+            sample, centre = pool.draw(self._draws)
+            image, codes = self._augment.warp(
+                sample.image, sample.codes, self._crop, centre
+            )
+            if pool.keeps(codes, self._draws):
+                break
+        return self._augment.recolour(image), codes, number
+
+
+class Pool:
+    """The training samples of one source, and which of their pixels are rare.
+
+    Parameters
+    ----------
+    source
+        Says how often crops are centred on rare pixels.
+    samples
+        What to draw from.
+    focus
+        Numbered codes of the rare pixels.
+    """
+
+    def __init__(
+        self, source: Source, samples: Sequence[Sample], focus: Sequence[int]
+    ) -> None:
+        self.source = source
+        self.samples = list(samples)
+        self._focus = torch.tensor(focus, dtype=torch.uint8)
+        self._places = [self._places_of(s.codes) for s in samples if source.focus]
+
+    def draw(self, draws: Draws) -> tuple[Sample, tuple[int, int] | None]:
+        """A sample, and where to centre the crop (None: anywhere)."""
+        chosen = draws.below(len(self.samples))
+        if not self.source.focus or not draws.chance(self.source.focus):
+            return self.samples[chosen], None
+        places = self._places[chosen]
+        if not len(places):
+            return self.samples[chosen], None
+        row, column = places[draws.below(len(places))].tolist()
+        return self.samples[chosen], (row, column)
+
+    def keeps(self, codes: Tensor, draws: Draws) -> bool:
+        """Whether a crop is to be trained on: all with rare pixels, some without."""
+        if self.source.keep_empty == 1 or self._is_focus(codes).any():
+            return True
+        return draws.chance(self.source.keep_empty)
+
+    def _is_focus(self, codes: Tensor) -> Tensor:
+        return torch.isin(codes, self._focus)
+
+    def _places_of(self, codes: Tensor) -> Tensor:
+        """(n, 2) rows and columns of rare pixels, at most some evenly spread ones."""
+        places = self._is_focus(codes).nonzero()
+        return places[:: 1 + len(places) // _MOST_PLACES].to(torch.int32)
 
 
 def load_training_set(recipe: Recipe, data: Path) -> TrainingSet:
@@ -152,31 +214,21 @@ def load_training_set(recipe: Recipe, data: Path) -> TrainingSet:
         If data are missing, or nothing is left to train on.
     """
     tables = [code_table(source, recipe.classes) for source in recipe.sources]
-    n_codes = max(len(table.names) for table in tables)
     train: list[Sample] = []
     validation: list[Sample] = []
-    weights = []
     for number, source in enumerate(recipe.sources):
-        bscans = load_source(source, data, recipe)
-        held_out = [b for b in bscans if is_held_out(b.name, source)]
-        kept = [b for b in bscans if not is_held_out(b.name, source)]
-        train += [_sample(b, recipe, number) for b in kept]
-        validation += [_sample(b, recipe, number) for b in held_out]
-        weights.append(source.weight if kept else 0.0)
-    if not train or not any(weights):
+        for bscan in load_source(source, data, recipe):
+            side = validation if bscan.held_out else train
+            side.append(_sample(bscan, recipe, number))
+    loaded = TrainingSet(recipe, train, validation, tables)
+    if not any(loaded.weights):
         raise RecipeError(
             f"The recipe {recipe.name!r} leaves no B-scan to train on",
             todo="hold out fewer, or give a source a weight above 0",
         )
-    return TrainingSet(
-        recipe,
-        train,
-        validation,
-        [membership_of(table, n_codes) for table in tables],
-        weights,
-    )
+    return loaded
 
 
 def _sample(bscan: LabelledBscan, recipe: Recipe, source: int) -> Sample:
-    image, codes = on_network_grid(bscan, recipe.input.size)
-    return Sample(image[None], codes, source, patient=bscan.name)
+    image, codes = on_network_grid(bscan, recipe.input)
+    return Sample(image, codes, source, bscan.patient)

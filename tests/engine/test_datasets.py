@@ -6,7 +6,6 @@ import pytest
 
 from napari_octseg.engine.datasets import (
     code_table,
-    is_held_out,
     load_source,
     on_network_grid,
 )
@@ -48,8 +47,8 @@ def test_held_out_are_the_named_ones_or_a_whole_block(
     recipe: Recipe, data: Path
 ) -> None:
     named, block = (load_source(s, data, recipe) for s in recipe.sources)
-    assert [b.name for b in named if is_held_out(b.name, b.source)] == ["scan10"]
-    assert [b.name for b in block if is_held_out(b.name, b.source)] == [
+    assert [b.name for b in named if b.held_out] == ["scan10"]
+    assert [b.name for b in block if b.held_out] == [
         "scan4",
         "scan5",
     ]
@@ -68,8 +67,10 @@ def test_missing_data_say_where_they_were_looked_for(
 
 def test_the_network_grid_keeps_layers_in_place(recipe: Recipe, data: Path) -> None:
     bscan = load_source(recipe.sources[0], data, recipe)[0]
-    image, codes = on_network_grid(bscan, (96, 80))
-    assert image.shape == codes.shape == (96, 80)
+    spec = recipe.input.model_copy(update={"size": (96, 80)})
+    image, codes = on_network_grid(bscan, spec)
+    assert image.shape == (1, 96, 80)
+    assert codes.shape == (96, 80)
     native = np.argmax(bscan.codes[:, 11] > 0)
     assert abs(int(np.argmax(codes[:, 22].numpy() > 0)) / 2 - native) <= 0.5
 

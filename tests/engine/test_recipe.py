@@ -71,7 +71,7 @@ def test_what_would_fail_or_do_nothing_in_the_training_is_refused(
     [
         {},
         {"0": []},
-        {"0": ["background"], "255": ["RNFL"]},
+        {"0": ["background"], "256": ["RNFL"]},
         {"0": ["background"], "-1": ["RNFL"]},
     ],
 )

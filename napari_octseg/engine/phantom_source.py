@@ -1,0 +1,105 @@
+"""Phantoms as a source: synthetic scans with every look and exact labels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_octseg.engine.labelled_images import Labelled
+from napari_octseg.errors import RecipeError
+from napari_octseg.phantom import (
+    FINDING_SET,
+    FINDINGS,
+    LAYER_SET,
+    PhantomSettings,
+    make_phantom,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_octseg.engine.source import Source
+    from napari_octseg.engine.split import Entry
+    from napari_octseg.phantom import Look, Phantom
+
+HEALTHY = len(FINDING_SET)
+"""Code of ``truth: "biomarkers"`` for retina and inner half of the choroid."""
+
+UNSURE = HEALTHY + 1
+"""Code of ``truth: "biomarkers"`` for the outer half of the choroid.
+
+Where healthy tissue ends within the choroid is a convention of who labels, so sources
+do well not to list it; on the scans of RASP-Net it is from 0.7 of the choroid on."""
+
+_SIZES: dict[Look, tuple[int, int]] = {
+    "spectralis": (496, 512),
+    "cirrus": (1024, 512),
+    "topcon": (650, 512),
+}
+
+
+def make_labelled(
+    source: Source, entries: Sequence[Entry], seed: int, plane: str
+) -> Iterator[Labelled]:
+    """Phantom B-scans with every look, half of them with findings where asked for.
+
+    Parameters
+    ----------
+    source
+        Says how many, and what is labelled.
+    entries
+        The phantoms, as `list_source` gives them.
+    seed
+        Same seed, same phantoms.
+    plane
+        Of the recipe's input.
+
+    Raises
+    ------
+    RecipeError
+        If en-face images are asked for.
+    """
+    if plane != "bscan":
+        raise RecipeError(
+            f"The phantoms of {source.name!r} are B-scans, the model takes {plane}",
+            allowed="input.plane 'bscan' with kind 'phantom'",
+        )
+    random = np.random.default_rng(seed)
+    looks = list(_SIZES)
+    for number, entry in enumerate(entries):
+        look = looks[number % len(looks)]
+        chosen: tuple[str, ...] = ()
+        if source.findings and random.random() < 0.5:
+            n_findings = int(random.integers(1, 4))
+            chosen = tuple(random.choice(FINDINGS, n_findings, replace=False).tolist())
+        phantom = make_phantom(
+            PhantomSettings(
+                look=look,
+                shape=(source.n_bscans, *_SIZES[look]),
+                findings=chosen,
+                laterality="OD" if random.random() < 0.5 else "OS",
+                seed=int(random.integers(2**31)),
+            )
+        )
+        for index in range(source.n_bscans):
+            name = entry.name if source.n_bscans == 1 else f"{entry.name}-{index}"
+            labels = labels_of(phantom, index, source.truth)
+            hidden = np.zeros(labels.shape, bool)
+            yield Labelled(name, entry, phantom.volume, index, labels, hidden)
+
+
+def labels_of(phantom: Phantom, index: int, truth: str) -> NDArray[np.uint8]:
+    """Labels (depth, width) of a B-scan of a phantom, of the kind `Source.truth`."""
+    layers, findings = phantom.layers[index], phantom.findings[index]
+    if truth != "biomarkers":
+        return np.asarray(layers if truth == "layers" else findings)
+    choroid = layers == LAYER_SET.index("choroid")
+    height = choroid.sum(axis=0)
+    depth_within = np.cumsum(choroid, axis=0)
+    outer = choroid & (depth_within > height / 2)
+    healthy = (layers > 0) & ~outer
+    labels = np.where(healthy, HEALTHY, np.where(outer, UNSURE, 0)).astype(np.uint8)
+    return np.where(findings > 0, findings, labels)
