@@ -38,17 +38,17 @@ def evened(light: Map, valid: Mask) -> Map:
     """
     from scipy.ndimage import median_filter
 
-    known = np.where(valid, light, np.float32(np.nan))
-    own = np.zeros((len(light), 1), np.float32)
     some = valid.any(axis=1)
-    own[some, 0] = np.nanmedian(known[some], axis=1)
-    expected = median_filter(
-        np.where(valid, light, own), size=(_N_COMPARED, 1), mode="nearest"
-    )
-    gain = np.zeros_like(own)
-    gain[some, 0] = np.nanmedian((known - expected)[some], axis=1)
-    even: Map = light - gain
-    return even
+    even = np.where(valid, light, np.float32(np.nan))
+    # The median over dim and bright B-scans is itself uneven: once more mends it.
+    for _ in range(2):
+        own = np.zeros((len(light), 1), np.float32)
+        own[some, 0] = np.nanmedian(even[some], axis=1)
+        filled = np.where(valid, even, own)
+        expected = median_filter(filled, size=(_N_COMPARED, 1), mode="nearest")
+        gain = np.nanmedian((even - expected)[some], axis=1, keepdims=True)
+        even[some] -= gain
+    return np.where(valid, even, light)
 
 
 def flattened(light: Map, valid: Mask, grid: IsotropicGrid) -> Map:
