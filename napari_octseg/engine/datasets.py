@@ -125,6 +125,12 @@ def load_source(source: Source, root: Path, recipe: Recipe) -> list[LabelledBsca
     ]
 
 
+def n_training_bscans(source: Source, root: Path) -> int:
+    """How many labelled scans of a source are trained on."""
+    kept = sum(not entry.held_out for entry in list_source(source, root))
+    return kept * (source.n_bscans if source.kind == "phantom" else 1)
+
+
 def on_network_grid(bscan: LabelledBscan, spec: Input) -> tuple[Tensor, Tensor]:
     """Image and codes at the network's input size, before intensity normalisation.
 
