@@ -6,12 +6,12 @@ same way in training and inference: both call `apply_prepare`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from napari_octseg.engine.prepare_steps import PREPARE, PrepareStep
 from napari_octseg.engine.steps import bind
 
 if TYPE_CHECKING:
@@ -22,31 +22,6 @@ if TYPE_CHECKING:
     from napari_octseg.bundles.card import Input, Step
     from napari_octseg.volume import OCTVolume
 
-
-@dataclass(frozen=True)
-class PrepareStep:
-    """A step that a card may name in `input.prepare`.
-
-    Parameters
-    ----------
-    function
-        ``function(image, volume, *, …) -> image``: `image` is (C, H, W) float32 in
-        0…1, neighbouring B-scans in order; `volume` is the scan they are from, or None
-        for a picture alone. Keyword-only parameters are the arguments of the card.
-    margin
-        B-scans that it needs on each side beyond those that it returns: `image` has
-        2 · `margin` more channels than the result.
-    rows
-        ``rows(native_rows, axial_um, *, …) -> rows`` where it changes the number of
-        rows; None where it does not. The number of columns always stays.
-    """
-
-    function: Callable[..., Tensor]
-    margin: int = 0
-    rows: Callable[..., int] | None = None
-
-
-PREPARE: dict[str, PrepareStep] = {}
 _KIND = "preparation step"
 
 

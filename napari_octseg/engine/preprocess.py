@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from torch.nn import functional
 
 from napari_octseg.engine.prepare import apply_prepare, prepared_rows, shown_bscan
+from napari_octseg.engine.resizing import resize as resize
 from napari_octseg.errors import ModelError
 
 if TYPE_CHECKING:
@@ -91,19 +92,6 @@ def normalise(image: Tensor, name: str) -> Tensor:
             todo="update napari-octseg, or correct the card",
         )
     return INTENSITY[name](image)
-
-
-def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear resize of (N, C, H, W) to `size` rows and columns, smooth when smaller.
-
-    `antialias` keeps thin layers from being dropped when rows are skipped.
-    """
-    if tuple(image.shape[-2:]) == size:
-        return image
-    shrinks = any(new < old for new, old in zip(size, image.shape[-2:], strict=True))
-    return functional.interpolate(
-        image, size=size, mode="bilinear", align_corners=False, antialias=shrinks
-    )
 
 
 def grid_size(

@@ -41,8 +41,14 @@ def test_column_l2_gives_every_column_the_same_norm() -> None:
     assert torch.allclose(norms, torch.full_like(norms, 20**0.5), atol=1e-3)
 
 
+def test_centred_is_128_subtracted_and_divided() -> None:
+    grey = torch.tensor([0.0, 64, 128, 255])
+    centred = normalise((grey / 255)[None, None], "centred")[0, 0]
+    assert torch.allclose(centred, (grey - 128) / 128, atol=1e-6)
+
+
 def test_an_all_black_image_stays_finite() -> None:
-    for name in ("unit", "zscore", "column_l2"):
+    for name in ("unit", "zscore", "column_l2", "centred"):
         assert normalise(torch.zeros(1, 4, 4), name).isfinite().all()
 
 
