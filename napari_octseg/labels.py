@@ -135,6 +135,17 @@ class LabelSet:
         """Label set of these names, with their usual long names and colours."""
         return cls(tuple(LabelClass.named(name) for name in names))
 
+    @classmethod
+    def numbered(cls, highest: int) -> LabelSet:
+        """Classes that nobody has named: the background, ``class 1``, ``class 2``, ….
+
+        Parameters
+        ----------
+        highest
+            The highest class index, 0…254.
+        """
+        return cls.of(BACKGROUND, *(f"class {i + 1}" for i in range(highest)))
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names in index order."""
