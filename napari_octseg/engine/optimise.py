@@ -1,8 +1,8 @@
 """Rewrite a network so that it computes the same, faster.
 
-Dropout is dropped, batch normalisation is folded into the convolution before it, the
-ReLU behind a convolution becomes a part of it, and 2×2 pooling gets a quicker form. On
-a CPU the convolutions go to oneDNN with weights laid out for it beforehand.
+Dropout is dropped, batch normalisation is folded into the convolution before it, and on
+a CPU the layers are replaced by those of `engine.kernels`, with ReLU and the sum of a
+residual unit as a part of the convolution before them.
 
 The rewriting works on the graph that `torch.fx` records. A network that cannot be
 recorded (control flow that depends on values) runs as it is.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import operator
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,20 +21,33 @@ from torch.fx.proxy import TraceError
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from napari_octseg.engine.device import has_onednn
+from napari_octseg.engine.kernels import (
+    HalvingMaxPool,
+    PackedConv2d,
+    PhasedTransposedConv2d,
+    both_sides,
+    can_be_phased,
+    has_onednn_convolution,
+)
 from napari_octseg.engine.rounding import (
     ExactHead,
+    ExactPart,
     SplitImage,
-    round_weights,
     split_convolution,
+    to_half,
 )
+from napari_octseg.networks.retouch import MultiScaleHead, mirrored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from typing_extensions import TypeIs
 
 logger = logging.getLogger(__name__)
 
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+_MOVES = ("expand", "repeat", operator.getitem, functional.pad, mirrored)
+"""Methods and functions that move pixels about and leave their values."""
 
 
 def optimise(
@@ -54,19 +68,15 @@ def optimise(
     """
     fast = _rewritten(copy.deepcopy(network), device, dtype)
     if dtype != torch.float32:
-        with torch.no_grad():
-            for module in fast.modules():
-                if isinstance(module, (nn.Conv2d, PackedConv2d)):
-                    module.weight.copy_(round_weights(module.weight, dtype))
-    there = fast.to(device, dtype)
-    return there.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        to_half(fast, dtype)
+    return fast.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def _rewritten(
     network: nn.Module, device: torch.device, dtype: torch.dtype
 ) -> nn.Module:
     try:
-        graph = fx.symbolic_trace(network)
+        graph = _recorded(network)
     except (TraceError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         # Whatever a forward does that a symbol cannot: the network runs, only slower.
         logger.info("%s runs as it is: %s", type(network).__name__, error)
@@ -78,67 +88,26 @@ def _rewritten(
             _keep_ends_exact(graph, dtype)
         if device.type == "cpu":
             _replace_pooling(graph)
-            if _has_onednn_convolution():
-                _fuse_convolutions(graph)
+            # Not in fp16: oneDNN computes it on few processors.
+            if has_onednn_convolution() and dtype != torch.float16:
+                _pack_convolutions(graph, dtype)
+                _add_within_convolutions(graph)
     graph.graph.lint()
     graph.delete_all_unused_submodules()
     graph.recompile()
     return graph.eval()
 
 
-class PackedConv2d(nn.Module):
-    """A convolution, with ReLU if asked for, by oneDNN on the CPU.
+class _Tracer(fx.Tracer):
+    """Records the steps of a network, its head of many scales as one."""
 
-    The weights are laid out for oneDNN when the first image shows its size.
-    """
-
-    def __init__(self, conv: nn.Conv2d, *, relu: bool) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(conv.weight.detach(), requires_grad=False)
-        self.bias = (
-            None
-            if conv.bias is None
-            else nn.Parameter(conv.bias.detach(), requires_grad=False)
-        )
-        self.geometry = (
-            _integers(conv.padding),
-            _integers(conv.stride),
-            _integers(conv.dilation),
-            conv.groups,
-        )
-        self.after = "relu" if relu else "none"
-        self._packed: Tensor | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C_in, H, W) → (N, C_out, H', W')."""
-        if self._packed is None:
-            self._packed = torch.ops.mkldnn._reorder_convolution_weight(
-                self.weight, *self.geometry, list(x.shape)
-            )
-        out: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, self._packed, self.bias, *self.geometry, self.after, [], ""
-        )
-        return out
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        is_head = isinstance(m, MultiScaleHead)
+        return is_head or super().is_leaf_module(m, module_qualified_name)
 
 
-class HalvingMaxPool(nn.Module):
-    """2×2 max-pooling; on channels-last images twice as fast as the general one.
-
-    The general one also records where each maximum was found.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) → (N, C, H // 2, W // 2)."""
-        n, channels, rows, columns = x.shape
-        last = x.permute(0, 2, 3, 1)
-        if rows % 2 or columns % 2 or not last.is_contiguous():
-            return functional.max_pool2d(x, 2)
-        paired = torch.maximum(last[:, 0::2], last[:, 1::2])  # (N, H/2, W, C)
-        # Neighbouring columns side by side, so that long runs are compared.
-        paired = paired.view(n, rows // 2, columns // 2, 2 * channels)
-        return torch.maximum(paired[..., :channels], paired[..., channels:]).permute(
-            0, 3, 1, 2
-        )
+def _recorded(network: nn.Module) -> fx.GraphModule:
+    return fx.GraphModule(network, _Tracer().trace(network))
 
 
 class _Convert(nn.Module):
@@ -186,43 +155,111 @@ def _fold_batch_norm(graph: fx.GraphModule) -> None:
 def _keep_ends_exact(graph: fx.GraphModule, dtype: torch.dtype) -> None:
     modules = dict(graph.named_modules())
     (result,) = (node for node in graph.graph.nodes if node.op == "output")
-    head = _module_of(result.args[0], modules)
-    if type(head) is nn.Conv2d and _is_pointwise(head):
-        _replace(graph, result.args[0], ExactHead(head))
-        modules = dict(graph.named_modules())
+    for node in _sources(result):
+        head = _module_of(node, modules)
+        if type(head) is nn.Conv2d and _is_pointwise(head):
+            _replace(graph, node, ExactHead(head))
+        elif isinstance(head, MultiScaleHead):
+            _replace(graph, node, ExactPart(head))
+    modules = dict(graph.named_modules())
     (image,) = (node for node in graph.graph.nodes if node.op == "placeholder")
     graph.add_submodule("split_image", SplitImage(dtype))
     graph.add_submodule("convert_image", _Convert(dtype))
-    for node in list(image.users):
+    for moved, node in list(_first_uses(image)):
         first = _module_of(node, modules)
         splits = type(first) is nn.Conv2d and first.groups == 1
         with graph.graph.inserting_before(node):
             name = "split_image" if splits else "convert_image"
-            node.replace_input_with(image, graph.graph.call_module(name, (image,)))
+            node.replace_input_with(moved, graph.graph.call_module(name, (moved,)))
         if splits and isinstance(first, nn.Conv2d):
             _replace(graph, node, split_convolution(first, dtype))
+
+
+def _sources(node: fx.Node) -> set[fx.Node]:
+    """Where the values of a node come from, through what only moves or joins them."""
+    found = set()
+    for source in node.all_input_nodes:
+        joins = source.target in (torch.cat, functional.relu)
+        found |= _sources(source) if joins or _moves(source) else {source}
+    return found
+
+
+def _first_uses(image: fx.Node) -> Iterator[tuple[fx.Node, fx.Node]]:
+    """An image as moved about at last, and who computes with it."""
+    for user in image.users:
+        if _moves(user) and user.args[0] is image:
+            yield from _first_uses(user)
+        elif not _asks_size(user):
+            yield image, user
+
+
+def _moves(node: fx.Node) -> bool:
+    return node.op in ("call_method", "call_function") and node.target in _MOVES
+
+
+def _asks_size(node: fx.Node) -> bool:
+    if node.op == "call_method":
+        return node.target in ("size", "dim")
+    return node.target is getattr and node.args[1] in ("shape", "device", "dtype")
 
 
 def _is_pointwise(conv: nn.Conv2d) -> bool:
     geometry = (conv.kernel_size, conv.stride, conv.padding)
     plain = conv.groups == 1 and not isinstance(conv.padding, str)
-    return plain and [_integers(v) for v in geometry] == [[1, 1], [1, 1], [0, 0]]
+    return plain and [both_sides(v) for v in geometry] == [[1, 1], [1, 1], [0, 0]]
 
 
-def _fuse_convolutions(graph: fx.GraphModule) -> None:
+def _pack_convolutions(graph: fx.GraphModule, dtype: torch.dtype) -> None:
     modules = dict(graph.named_modules())
     for node in list(graph.graph.nodes):
         conv = _module_of(node, modules)
-        if type(conv) is not nn.Conv2d or conv.padding_mode != "zeros":
+        if _can_be_packed(conv):
+            relu = _take_relu(graph, node, modules)
+            _replace(graph, node, PackedConv2d(conv, relu=relu))
+        elif dtype != torch.float32 and can_be_phased(conv):
+            relu = _take_relu(graph, node, modules)
+            _replace(graph, node, PhasedTransposedConv2d(conv, relu=relu))
+
+
+def _can_be_packed(conv: nn.Module | None) -> TypeIs[nn.Conv2d]:
+    return (
+        type(conv) is nn.Conv2d
+        and conv.padding_mode == "zeros"
+        and not isinstance(conv.padding, str)
+    )
+
+
+def _take_relu(
+    graph: fx.GraphModule, node: fx.Node, modules: Mapping[str, nn.Module]
+) -> bool:
+    """Take the ReLU out that alone follows a node; whether there was one."""
+    follower = next(iter(node.users)) if len(node.users) == 1 else None
+    if follower is None or not _is_relu(follower, modules):
+        return False
+    follower.replace_all_uses_with(node)
+    graph.graph.erase_node(follower)
+    return True
+
+
+def _add_within_convolutions(graph: fx.GraphModule) -> None:
+    for node in list(graph.graph.nodes):
+        is_sum = node.op == "call_function" and node.target in (operator.add, torch.add)
+        if not is_sum or node.kwargs or len(node.all_input_nodes) != 2:
             continue
-        if isinstance(conv.padding, str):
-            continue
-        follower = next(iter(node.users)) if len(node.users) == 1 else None
-        relu = follower is not None and _is_relu(follower, modules)
-        _replace(graph, node, PackedConv2d(conv, relu=relu))
-        if follower is not None and relu:
-            follower.replace_all_uses_with(node)
-            graph.graph.erase_node(follower)
+        modules = dict(graph.named_modules())
+        for conv, summand in (node.args, reversed(node.args)):
+            packed = _module_of(conv, modules)
+            if not isinstance(packed, PackedConv2d) or packed.relu:
+                continue
+            if len(conv.users) > 1:
+                continue
+            with graph.graph.inserting_before(node):
+                both = graph.graph.call_module(conv.target, (*conv.args, summand))
+            node.replace_all_uses_with(both)
+            graph.graph.erase_node(node)
+            graph.graph.erase_node(conv)
+            packed.relu = _take_relu(graph, both, modules)
+            break
 
 
 def _replace_pooling(graph: fx.GraphModule) -> None:
@@ -237,7 +274,7 @@ def _halves(pool: nn.MaxPool2d) -> bool:
     plain = not (pool.return_indices or pool.ceil_mode)
     geometry = (pool.kernel_size, pool.stride, pool.padding, pool.dilation)
     wanted = ([2, 2], [2, 2], [0, 0], [1, 1])
-    return plain and tuple(_integers(value) for value in geometry) == wanted
+    return plain and tuple(both_sides(value) for value in geometry) == wanted
 
 
 def _is_relu(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
@@ -257,18 +294,3 @@ def _replace(graph: fx.GraphModule, node: fx.Node, module: nn.Module) -> None:
     name = f"optimised_{node.name}"
     graph.add_submodule(name, module)
     node.target = name
-
-
-def _integers(value: object) -> list[int]:
-    """Both sizes of a 2-D window, from one number or two."""
-    if isinstance(value, (tuple, list)):
-        return [int(v) for v in value]
-    return [int(value)] * 2  # type: ignore[call-overload]
-
-
-def _has_onednn_convolution() -> bool:
-    # Where torch.compile keeps its CPU kernels; not public, so asked for, not assumed.
-    return has_onednn() and all(
-        hasattr(torch.ops.mkldnn, name)
-        for name in ("_convolution_pointwise", "_reorder_convolution_weight")
-    )

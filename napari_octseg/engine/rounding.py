@@ -8,8 +8,15 @@ and the weights in between are rounded so that the errors cancel.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
+
+from napari_octseg.engine.kernels import PackedConv2d
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _PIXELS_AT_ONCE = 16_384
 
@@ -87,16 +94,16 @@ class ExactHead(nn.Module):
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
-        # Not parameters: they stay fp32 when the network is converted.
-        self.weight = conv.weight.detach().flatten(1).clone()  # (C_out, C_in)
-        bias = torch.zeros(len(self.weight)) if conv.bias is None else conv.bias
-        self.offset = bias.detach().clone()[:, None]
+        weight = conv.weight.detach().flatten(1).clone()  # (C_out, C_in)
+        bias = torch.zeros(len(weight)) if conv.bias is None else conv.bias
+        self.register_buffer("weight", weight)
+        self.register_buffer("offset", bias.detach().clone()[:, None])
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C_in, H, W) → (N, C_out, H, W) float32, contiguous."""
         n, channels, rows, columns = x.shape
         pixels = x.permute(0, 2, 3, 1).reshape(n, rows * columns, channels)
-        weight, offset = self.weight.to(x.device), self.offset.to(x.device)
+        weight, offset = self.get_buffer("weight"), self.get_buffer("offset")
         out = x.new_empty(n, len(weight), rows * columns, dtype=torch.float32)
         # On a CPU in pieces that stay in its cache.
         at_once = _PIXELS_AT_ONCE if x.device.type == "cpu" else rows * columns
@@ -106,3 +113,42 @@ class ExactHead(nn.Module):
                 some = image[piece].float().t()
                 torch.addmm(offset, weight, some, out=logits[:, piece])
         return out.view(n, len(weight), rows, columns)
+
+
+class ExactPart(nn.Module):
+    """A part of a network that computes in fp32, from activations of any precision."""
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """The output of the part, float32."""
+        out: Tensor = self.part([feature.float() for feature in features])
+        return out
+
+
+def to_half(network: nn.Module, dtype: torch.dtype) -> None:
+    """Convert a network in place, with rounded weights, all but its exact parts.
+
+    Batch norm that is left keeps its fp32 values, as torch allows beside half precision
+    images: an error there shifts a whole channel.
+
+    Parameters
+    ----------
+    network
+        Float32, on the CPU.
+    dtype
+        bf16 or fp16.
+    """
+    if isinstance(network, (ExactHead, ExactPart, nn.BatchNorm2d)):
+        return
+    for module in network.children():
+        to_half(module, dtype)
+    if isinstance(network, (nn.Conv2d, PackedConv2d)):
+        with torch.no_grad():
+            network.weight.copy_(round_weights(network.weight, dtype))
+    network._apply(  # type: ignore[no-untyped-call]
+        lambda values: values.to(dtype) if values.is_floating_point() else values,
+        recurse=False,
+    )

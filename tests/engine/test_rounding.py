@@ -12,6 +12,7 @@ from napari_octseg.engine.rounding import (
     SplitImage,
     round_weights,
     split_convolution,
+    to_half,
 )
 from napari_octseg.networks import build
 
@@ -61,7 +62,9 @@ def test_the_first_convolution_is_as_good_as_exact(dtype: torch.dtype) -> None:
 def test_the_head_is_computed_in_fp32_from_what_it_gets() -> None:
     conv = nn.Conv2d(4, 3, 1).requires_grad_(False)
     x = torch.randn(2, 4, 5, 6).bfloat16()
-    found = ExactHead(conv).to(torch.bfloat16)(x)
+    head = ExactHead(conv)
+    to_half(head, torch.bfloat16)
+    found = head(x)
     assert found.dtype is torch.float32
     assert torch.allclose(found, conv(x.float()), atol=1e-5)
 
