@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def run(*arguments: object) -> tuple[int, str]:
 def test_help_names_every_command() -> None:
     code, text = run("--help")
     assert code == 0
-    for command in "view segment models phantom train evaluate demo".split():
+    for command in "view segment models phantom train ship evaluate demo".split():
         assert command in text
         assert run(command, "--help")[0] == 0
 
@@ -145,6 +146,77 @@ def test_a_format_that_cannot_hold_the_labels_is_refused_first(
     code, text = run("segment", scan, *options)
     assert code == 1
     assert ".nii.gz" in text
+
+
+def test_models_given_together_are_averaged(
+    model: str, scan: Path, tmp_path: Path, tiny_bundle: Callable[[str], Bundle]
+) -> None:
+    tiny_bundle("other")
+    out = tmp_path / "out"
+    options = ("--model", model, "--model", "other", "--flips", "--out", out)
+    code, text = run("segment", scan, *options)
+    assert code == 0, text
+    labels = tifffile.imread(out / "eye 1_tiny-net+other.tif")
+    assert labels.shape == (3, 32, 48)
+
+
+@pytest.mark.usefixtures("nothing_is_computed")
+def test_models_that_cannot_be_averaged_are_refused_first(
+    model: str, scan: Path, tmp_path: Path, tiny_bundle: Callable[..., Bundle]
+) -> None:
+    tiny_bundle("fluid", classes=("background", "IRF"), layers=())
+    options = ("--model", model, "--model", "fluid", "--out", tmp_path / "out")
+    code, text = run("segment", scan, *options)
+    assert code == 1
+    assert "classes differ" in text
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def vessels(model: str, tiny_bundle: Callable[..., Bundle]) -> str:
+    """Name of a model of vessels."""
+    classes = ("background", "vessel")
+    options = {"plane": "enface", "projection": "combined", "layers": ()}
+    return tiny_bundle("vessels", classes=classes, **options).name
+
+
+def test_a_model_of_vessels_gives_a_map_its_projection_and_its_area(
+    vessels: str, tmp_path: Path
+) -> None:
+    from napari_octseg.io.eye_writer import write_eye
+    from napari_octseg.phantom import PhantomSettings, make_phantom
+
+    made = make_phantom(PhantomSettings(shape=(16, 64, 96), seed=2))
+    scan = tmp_path / "eye.eye"
+    write_eye(replace(made.volume, boundaries=made.boundaries), scan)
+    out = tmp_path / "out"
+    options = ("--model", vessels, "--out", out, "--areas")
+    code, text = run("segment", scan, *options)
+    assert code == 0, text
+    names = [f"eye_vessels{rest}" for rest in (".tif", "_areas.csv", "_projection.tif")]
+    assert sorted(p.name for p in out.iterdir()) == names
+    labels = tifffile.imread(out / names[0])
+    projection = tifffile.imread(out / names[2])
+    assert labels.dtype == np.uint8
+    assert projection.dtype == np.float32
+    assert labels.shape == projection.shape
+    assert labels.shape[1] == 96
+    _, *rows = (out / names[1]).read_text().splitlines()
+    assert len(rows) == 1
+    assert ",vessel," in rows[0]
+    (out / names[0]).unlink()
+    code, text = run("segment", scan, *options)
+    assert code == 1
+    assert "_projection.tif is there already" in text
+
+
+def test_a_model_of_vessels_refuses_a_few_bscans(
+    vessels: str, scan: Path, tmp_path: Path
+) -> None:
+    options = ("--model", vessels, "--out", tmp_path / "out")
+    code, text = run("segment", scan, *options)
+    assert code == 1
+    assert "at least 16 B-scans, this one has 3" in text
 
 
 def test_an_error_of_torch_costs_one_scan_not_the_batch(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from napari_octseg.bundles.part import Part as Part
+from napari_octseg.bundles.part import readable_json
 from napari_octseg.bundles.score import Score, Support
 from napari_octseg.errors import CardError
 from napari_octseg.labels import BACKGROUND, LabelClass, LabelSet
@@ -24,7 +24,6 @@ ProjectionKind = Literal["outer", "inner", "combined"]
 """Which fundus reconstruction of a volume; `engine.projection` makes them."""
 BundleName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 """Name of a model and of its folder."""
-_NUMBERS = re.compile(r"\[\n([-\d.e,\s]+)\n\s*\]")
 
 
 class Architecture(Part):
@@ -243,8 +242,5 @@ def read_card(path: Path) -> ModelCard:
 
 def write_card(card: ModelCard, path: Path) -> None:
     """Write a card as JSON that people can read."""
-    text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    # Rows of numbers stay rows. Nothing within quotes matches: a line break there is
-    # written as \\n.
-    text = _NUMBERS.sub(lambda row: f"[{' '.join(row[1].split())}]", text)
+    text = readable_json(card.model_dump(mode="json"))
     path.write_text(text + "\n", encoding="utf-8")

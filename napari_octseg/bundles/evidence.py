@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from napari_octseg.bundles.score import FEW_PATIENTS, Support
 
 if TYPE_CHECKING:
-    from napari_octseg.bundles.card import ModelCard
+    from collections.abc import Sequence
+
+    from napari_octseg.bundles.card import DataSource, ModelCard
     from napari_octseg.bundles.score import Score
 
 
@@ -18,31 +20,39 @@ def honest_limits(card: ModelCard) -> str:
 
 
 def thin_training(card: ModelCard) -> str:
-    """Classes learnt from few patients, or from none; empty if nothing is counted."""
-    real = [source for source in card.training.data if not source.synthetic]
-    if not any(source.support for source in card.training.data):
+    """Classes that few patients taught, or none; empty if the card counts nothing.
+
+    Only labels of a class by itself count: "any fluid" does not teach to tell SRF from
+    PED.
+    """
+    sources = card.training.data
+    if not any(source.support for source in sources):
         return ""
-    synthetic = {
-        name
-        for source in card.training.data
-        if source.synthetic
-        for name, support in source.support.items()
-        if support.n_images
-    }
-    few, none = [], []
+    few: list[str] = []
+    made: list[str] = []
+    never: list[str] = []
     for entry in card.classes[1:]:
-        found = [s.support[entry.name] for s in real if entry.name in s.support]
-        total = Support(
-            n_images=sum(s.n_images for s in found),
-            n_patients=sum(s.n_patients for s in found),
-        )
-        if total.n_images and total.is_thin:
-            few.append(f"{entry.name} on {total}")
-        elif not total.n_images and entry.name in synthetic:
-            none.append(entry.name)
-    parts = [f"Trained {', '.join(few)}." if few else ""]
-    parts += [f"Learnt from synthetic scans only: {', '.join(none)}." if none else ""]
+        real = _labelled(entry.name, [s for s in sources if not s.synthetic])
+        if real.n_images and real.is_thin:
+            few.append(f"{entry.name} in {real}")
+        elif not real.n_images:
+            synthetic = _labelled(entry.name, [s for s in sources if s.synthetic])
+            (made if synthetic.n_images else never).append(entry.name)
+    parts = [
+        f"Few training scans label it by itself: {', '.join(few)}." if few else "",
+        f"Learnt from synthetic scans alone: {', '.join(made)}." if made else "",
+        f"No training scan labels it by itself: {', '.join(never)}." if never else "",
+    ]
     return " ".join(part for part in parts if part)
+
+
+def _labelled(name: str, sources: Sequence[DataSource]) -> Support:
+    """In how much of these data sets a class is labelled by itself."""
+    found = [source.support[name] for source in sources if name in source.support]
+    return Support(
+        n_images=sum(s.n_images for s in found),
+        n_patients=sum(s.n_patients for s in found),
+    )
 
 
 def thin_figures(score: Score) -> str:

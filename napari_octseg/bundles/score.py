@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from napari_octseg.bundles.part import Part
+from napari_octseg.bundles.part import Part, readable_json
+from napari_octseg.errors import CardError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 Count = Annotated[int, Field(ge=0)]
 FEW_PATIENTS = 3
@@ -116,3 +121,42 @@ class Score(Part):
     command: str = ""
     hardware: str = ""
     note: str = ""
+
+
+def merged(scores: Sequence[Score], more: Sequence[Score]) -> tuple[Score, ...]:
+    """Scores with `more`, which replace those of the same data set and split."""
+    kept = {(score.data, score.split): score for score in scores}
+    return tuple((kept | {(s.data, s.split): s for s in more}).values())
+
+
+def read_scores(path: Path) -> tuple[Score, ...]:
+    """Read scores from a JSON file, as `write_scores` makes it.
+
+    Raises
+    ------
+    CardError
+        If the file cannot be read or a field is wrong, which is named.
+    """
+    try:
+        return _SCORES.validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CardError(
+            f"{path} cannot be read ({error})", todo="give a file of scores (JSON)"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "scores"
+        raise CardError(
+            f"{path}: {field}: {first['msg']}",
+            todo="give a file that napari-octseg wrote, for example with "
+            "`evaluate --json`",
+        ) from error
+
+
+def write_scores(scores: Sequence[Score], path: Path) -> None:
+    """Write scores as JSON: a list, each with the fields of a card."""
+    values = [score.model_dump(mode="json") for score in scores]
+    path.write_text(readable_json(values) + "\n", encoding="utf-8")
+
+
+_SCORES = TypeAdapter(tuple[Score, ...])

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_octseg._console import friendly
-from napari_octseg.cli import bundles, phantoms, quantities, scans, training
+from napari_octseg.cli import bundles, measuring, phantoms, quantities, scans, training
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,7 +26,8 @@ COMMANDS = (
     bundles.models,
     phantoms.phantom,
     training.train,
-    bundles.evaluate,
+    training.ship,
+    measuring.evaluate,
 )
 """In the order of the help page; `cross_validate` is called `cross-validate`."""
 

@@ -1,4 +1,4 @@
-"""The command that trains a network."""
+"""Commands that train a network and make a bundle of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from napari_octseg._console import console, plain, run_task
 from napari_octseg.cli.options import Data, Device
-from napari_octseg.errors import RecipeError
+from napari_octseg.errors import ReadError, RecipeError
 
 if TYPE_CHECKING:
     from napari_octseg.engine.recipe import Recipe
@@ -26,11 +26,8 @@ def train(
     device: Device = "auto",
 ) -> None:
     """Train a network from a recipe; Ctrl-C keeps the best so far."""
-    import platform
-
-    from napari_octseg.engine.device import choose_device, describe_device
     from napari_octseg.engine.recipe import read_recipe
-    from napari_octseg.engine.shipping import iter_ship
+    from napari_octseg.engine.shipping import hardware_of, iter_ship
     from napari_octseg.engine.training import TrainSettings, iter_train
 
     plan = read_recipe(recipe)
@@ -43,18 +40,64 @@ def train(
         if not (folder / "best.pt").is_file():
             raise
         console.print("Stopped; the best weights so far are measured and kept.")
-    chosen = str(choose_device(device).device)
     bundle = run_task(
         iter_ship(
             plan,
             folder / "best.pt",
             out / plan.name,
             data=data,
-            hardware=f"{describe_device(chosen)}, {platform.machine()}",
+            hardware=hardware_of(device),
             device=device,
         ),
         "measuring",
     )
+    console.print(f"New bundle: {plain(bundle.folder)}")
+
+
+def ship(
+    run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder for the new bundle.")] = Path("."),
+    recipe: Annotated[
+        Path | None,
+        typer.Option(help="Its recipe, with better words; that of the run by default."),
+    ] = None,
+    scores: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Further figures for the card (JSON), as of a cross validation; may "
+            "be given several times."
+        ),
+    ] = None,
+    hardware: Annotated[
+        str, typer.Option(help="What it was trained on, if not on this machine.")
+    ] = "",
+    device: Device = "auto",
+) -> None:
+    """Make a bundle of a training run: measured on what it holds out, with a card."""
+    from napari_octseg.bundles.score import read_scores
+    from napari_octseg.engine.recipe import read_recipe
+    from napari_octseg.engine.shipping import hardware_of, iter_ship
+
+    plan = read_recipe(recipe or run / "recipe.json")
+    best = run / "best.pt"
+    if not best.is_file():
+        raise ReadError(
+            f"{run} holds no weights: best.pt is missing",
+            todo="train until the first validation at least",
+        )
+    extra = [score for file in scores or () for score in read_scores(file)]
+    _check_place(plan, out / plan.name)
+    task = iter_ship(
+        plan,
+        best,
+        out / plan.name,
+        data=data,
+        hardware=hardware or hardware_of(device),
+        device=device,
+        extra_scores=extra,
+    )
+    bundle = run_task(task, "measuring")
     console.print(f"New bundle: {plain(bundle.folder)}")
 
 

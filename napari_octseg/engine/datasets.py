@@ -125,10 +125,10 @@ def load_source(source: Source, root: Path, recipe: Recipe) -> list[LabelledBsca
     ]
 
 
-def n_training_bscans(source: Source, root: Path) -> int:
-    """How many labelled scans of a source are trained on."""
-    kept = sum(not entry.held_out for entry in list_source(source, root))
-    return kept * (source.n_bscans if source.kind == "phantom" else 1)
+def image_on_grid(volume: OCTVolume, index: int, spec: Input) -> Tensor:
+    """A scan at the network's input size, (1 + 2 * n_neighbours, H, W) in 0…1."""
+    image = shown_bscan(volume, index, spec)
+    return image if spec.size is None else resize(image[None], spec.size)[0]
 
 
 def on_network_grid(bscan: LabelledBscan, spec: Input) -> tuple[Tensor, Tensor]:
@@ -148,9 +148,7 @@ def on_network_grid(bscan: LabelledBscan, spec: Input) -> tuple[Tensor, Tensor]:
     codes
         (H, W) uint8.
     """
-    image = shown_bscan(bscan.volume, bscan.index, spec)
-    if spec.size is not None:
-        image = resize(image[None], spec.size)[0]
+    image = image_on_grid(bscan.volume, bscan.index, spec)
     codes = torch.from_numpy(bscan.codes)
     size = (image.shape[-2], image.shape[-1])
     if tuple(codes.shape) == size:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from napari_octseg.bundles.registry import find_bundle
-from napari_octseg.engine.datasets import (
-    LabelledBscan,
-    code_table,
-    load_source,
-)
+from napari_octseg.engine.datasets import LabelledBscan, code_table, load_source
 from napari_octseg.engine.enface import segment_enface
+from napari_octseg.engine.ensemble import find_models
 from napari_octseg.engine.inference import iter_segment
+from napari_octseg.engine.loaded import loaded_network
 from napari_octseg.engine.progress import Progress, outcome
 from napari_octseg.engine.tally import Judged, Tally
 from napari_octseg.errors import ModelError, RecipeError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from pathlib import Path
 
     from napari_octseg.bundles.card import ModelCard
@@ -26,32 +25,33 @@ if TYPE_CHECKING:
     from napari_octseg.engine.source import Source
 
 HELD_OUT = "held out"
-EVERYTHING = "all, those it was trained on included"
+EVERYTHING = "all, trained on or not"
 
 
 def iter_evaluate(
-    model: str,
+    model: str | Sequence[str],
     recipe: Recipe,
     data: Path,
     *,
     names: Sequence[str] = (),
     device: str = "auto",
     held_out: bool = True,
+    flips: bool = False,
 ) -> Generator[Progress, None, list[Score]]:
     """Figures of a model on each source of a recipe.
 
     Parameters
     ----------
     model
-        Name or folder of a bundle whose classes are those of the recipe; for B-scans or
-        en-face images, as its sources.
+        Name or folder of a bundle whose classes are those of the recipe, for B-scans or
+        en-face images as its sources; or several, to be averaged.
     recipe
         Names the sources, what their codes mean and which images are held out.
     data
         Root of the data folders.
     names
         Sources to measure on; all by default.
-    device
+    device, flips
         As for `segment`.
     held_out
         Only the held-out images, or all of them.
@@ -67,35 +67,73 @@ def iter_evaluate(
     RecipeError
         If data are missing, no image is held out, or no source has such a name.
     """
-    card = find_bundle(model).card
-    if card is None or card.label_set.names != recipe.classes:
-        raise ModelError(
-            f"The model {model!r} has other classes than the recipe {recipe.name!r}",
-            allowed=", ".join(recipe.classes),
-        )
-    work: list[tuple[Source, list[LabelledBscan]]] = []
+    # What cannot be measured is said before the data are read.
+    card = _card(model, recipe)
+    scans = []
     for source in _chosen(recipe, names):
         bscans = load_source(source, data, recipe)
-        kept = [b for b in bscans if b.held_out or not held_out]
-        if kept:
-            work.append((source, kept))
-    total = sum(len(bscans) for _, bscans in work)
-    if not total:
+        scans.append((source, [b for b in bscans if b.held_out or not held_out]))
+    if not any(bscans for _, bscans in scans):
         raise RecipeError(
-            f"No image of {', '.join(s.name for s in _chosen(recipe, names))} is held "
-            "out",
+            f"No image of {', '.join(source.name for source, _ in scans)} is held out",
             todo="measure on all of them (--all), or name some under validation",
         )
+    split = HELD_OUT if held_out else EVERYTHING
+    task = iter_measure(model, card, scans, split=split, device=device, flips=flips)
+    return (yield from task)
+
+
+def iter_measure(
+    model: str | Sequence[str],
+    card: ModelCard,
+    scans: Sequence[tuple[Source, Sequence[LabelledBscan]]],
+    *,
+    split: str,
+    device: str = "auto",
+    flips: bool = False,
+) -> Generator[Progress, None, list[Score]]:
+    """Figures of a model on labelled scans that are at hand.
+
+    Parameters
+    ----------
+    model, device, flips
+        As for `iter_evaluate`.
+    card
+        Of the model, or of the first one.
+    scans
+        Sources and their scans; a source without scans has no score.
+    split
+        What the scans are of the source, for the scores.
+    """
+    classes = card.label_set.names
+    # As long as these are held, no scan needs to load them again.
+    held = [loaded_network(c.bundle) for c in find_models(model, card.input.plane)]
+    total = sum(len(bscans) for _, bscans in scans)
     done = 0
     scores = []
-    for source, bscans in work:
-        tally = Tally(code_table(source, recipe.classes), recipe.classes, card.layers)
-        for bscan in bscans:
-            tally.add(_judged(bscan, model, card, device))
+    for source, bscans in scans:
+        tally = Tally(code_table(source, classes), classes, card.layers)
+        for bscan, judged in judge_scans(
+            bscans, model, card, device=device, flips=flips
+        ):
+            tally.add(judged)
             done += 1
             yield Progress(done, total, f"{source.name}: {bscan.name}")
-        scores.append(tally.score(source.name, HELD_OUT if held_out else EVERYTHING))
+        if bscans:
+            scores.append(tally.score(source.name, split))
+    del held
     return scores
+
+
+def _card(model: str | Sequence[str], recipe: Recipe) -> ModelCard:
+    first = model if isinstance(model, str) else next(iter(model), "")
+    card = find_bundle(first).card
+    if card is None or card.label_set.names != recipe.classes:
+        raise ModelError(
+            f"The model {first!r} has other classes than the recipe {recipe.name!r}",
+            allowed=", ".join(recipe.classes),
+        )
+    return card
 
 
 def _chosen(recipe: Recipe, names: Sequence[str]) -> list[Source]:
@@ -109,20 +147,52 @@ def _chosen(recipe: Recipe, names: Sequence[str]) -> list[Source]:
     return [known[name] for name in names or known]
 
 
-def _judged(bscan: LabelledBscan, model: str, card: ModelCard, device: str) -> Judged:
-    """The model's answer beside the labels."""
+def judge_scans(
+    bscans: Sequence[LabelledBscan],
+    model: str | Sequence[str],
+    card: ModelCard,
+    *,
+    device: str,
+    flips: bool,
+) -> Iterator[tuple[LabelledBscan, Judged]]:
+    """Each scan, and the model's answer beside its labels, to be added to a `Tally`.
+
+    Where several models each have their own scans (one for each fold of a cross
+    validation) one tally takes all of them.
+
+    Parameters
+    ----------
+    bscans
+        Labelled scans, B-scans of a volume one after the other.
+    model, card, device, flips
+        As for `iter_measure`.
+    """
     if card.input.plane == "enface":
-        seen = segment_enface(bscan.volume.bscan(0), model, device=device)
-        return Judged(
-            bscan.patient, bscan.codes, seen.labels, probabilities=seen.probabilities
+        for one in bscans:
+            image = one.volume.bscan(one.index)
+            seen = segment_enface(image, model, device=device, flips=flips)
+            chances = seen.probabilities
+            yield (
+                one,
+                Judged(one.patient, one.codes, seen.labels, probabilities=chances),
+            )
+        return
+    # B-scans of one volume are segmented together, as a user would.
+    for _, group in groupby(bscans, key=lambda bscan: id(bscan.volume)):
+        own = list(group)
+        volume, at = own[0].volume, [one.index for one in own]
+        found = outcome(
+            iter_segment(
+                volume, model, device=device, bscans=at, first=at[0], flips=flips
+            )
         )
-    at = bscan.index
-    found = outcome(iter_segment(bscan.volume, model, device=device, bscans=[at]))
-    heights = None if found.boundaries is None else found.boundaries.heights[:, at]
-    return Judged(
-        bscan.patient,
-        bscan.codes,
-        found.labels[at],
-        heights=heights,
-        axial_um=bscan.volume.spacing.axial,
-    )
+        layers = None if found.boundaries is None else found.boundaries.heights
+        for one in own:
+            judged = Judged(
+                one.patient,
+                one.codes,
+                found.labels[one.index],
+                heights=None if layers is None else layers[:, one.index],
+                axial_um=volume.spacing.axial,
+            )
+            yield one, judged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 from typing import TYPE_CHECKING
 
@@ -15,21 +16,27 @@ from napari_octseg.bundles.card import (
     class_entries,
 )
 from napari_octseg.bundles.registry import Bundle, write_bundle
-from napari_octseg.engine.datasets import n_training_bscans
-from napari_octseg.engine.evaluation import iter_evaluate
+from napari_octseg.bundles.score import merged
+from napari_octseg.engine.datasets import code_table, load_source
+from napari_octseg.engine.device import choose_device, describe_device
+from napari_octseg.engine.evaluation import HELD_OUT, iter_measure
 from napari_octseg.engine.run_state import check_plan, plan_of
+from napari_octseg.engine.tally import support_of
 from napari_octseg.networks import build
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
+    from napari_octseg.bundles.score import Score
+    from napari_octseg.engine.datasets import LabelledBscan
     from napari_octseg.engine.progress import Progress
     from napari_octseg.engine.recipe import Recipe
+    from napari_octseg.engine.source import Source
 
 
 _CHOICE = (
-    "The held-out B-scans were not trained on, but chose the step whose weights are "
+    "The held-out images were not trained on, but chose the step whose weights are "
     "kept, so the figures are slightly kind"
 )
 
@@ -42,8 +49,9 @@ def iter_ship(
     data: Path,
     hardware: str,
     device: str = "auto",
+    extra_scores: Sequence[Score] = (),
 ) -> Generator[Progress, None, Bundle]:
-    """Write a bundle whose card holds the figures of the held-out B-scans.
+    """Write a bundle whose card holds the figures of the held-out scans.
 
     Parameters
     ----------
@@ -59,6 +67,8 @@ def iter_ship(
         What it was trained and measured on, for the card.
     device
         To measure on, as for `segment`.
+    extra_scores
+        Figures of other ways to measure (a cross validation) that the card shall have.
 
     Raises
     ------
@@ -71,7 +81,8 @@ def iter_ship(
     saved = torch.load(best, map_location="cpu", weights_only=True)
     check_plan(saved.get("plan"), plan_of(recipe), best.parent)
     network.load_state_dict(saved["weights"])
-    card = _card(recipe, data, hardware=hardware, n_steps=saved["step"])
+    scans = [(s, load_source(s, data, recipe)) for s in recipe.sources]
+    card = _card(recipe, scans, hardware=hardware, n_steps=saved["step"])
     text = recipe.model_dump_json(indent=1)
     extras = {"recipe.json": text + "\n"}
     # The figures are those of the stored (float16) weights: written, measured, then
@@ -79,21 +90,39 @@ def iter_ship(
     draft = folder.with_name(f".measured-{folder.name}")
     shutil.rmtree(draft, ignore_errors=True)
     write_bundle(draft / recipe.name, card, network)
+    held_out = [(s, [b for b in bscans if b.held_out]) for s, bscans in scans]
     try:
-        scores = yield from iter_evaluate(
-            str(draft / recipe.name), recipe, data, device=device
+        scores = yield from iter_measure(
+            str(draft / recipe.name), card, held_out, split=HELD_OUT, device=device
         )
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    command = f"napari-octseg evaluate {recipe.name} --data DATA"
-    measured = [
-        s.model_copy(update={"command": command, "hardware": hardware}) for s in scores
-    ]
-    card = card.model_copy(update={"metrics": tuple(measured)})
+    metrics = merged(reproducible(scores, recipe.name, hardware), extra_scores)
+    card = card.model_copy(update={"metrics": metrics})
     return write_bundle(folder, card, network, extras=extras)
 
 
-def _card(recipe: Recipe, data: Path, *, hardware: str, n_steps: int) -> ModelCard:
+def reproducible(scores: Sequence[Score], name: str, hardware: str) -> list[Score]:
+    """Scores that say by which command they were measured, and on what."""
+    command = f"napari-octseg evaluate {name} --data DATA"
+    return [
+        s.model_copy(update={"command": command, "hardware": hardware}) for s in scores
+    ]
+
+
+def hardware_of(device: str) -> str:
+    """The device that `device` stands for, as cards name it."""
+    chosen = str(choose_device(device).device)
+    return f"{describe_device(chosen)}, {platform.machine()}"
+
+
+def _card(
+    recipe: Recipe,
+    scans: Sequence[tuple[Source, Sequence[LabelledBscan]]],
+    *,
+    hardware: str,
+    n_steps: int,
+) -> ModelCard:
     return ModelCard(
         name=recipe.name,
         version=recipe.version,
@@ -109,18 +138,11 @@ def _card(recipe: Recipe, data: Path, *, hardware: str, n_steps: int) -> ModelCa
         postprocess=recipe.postprocess,
         training=Training(
             data=tuple(
-                DataSource(
-                    name=source.name,
-                    n_images=n_training_bscans(source, data),
-                    devices=source.devices,
-                    labels=source.description,
-                    licence=source.licence,
-                    reference=source.reference,
-                )
-                for source in recipe.sources
+                _trained_on(source, [b for b in bscans if not b.held_out], recipe)
+                for source, bscans in scans
             ),
             split=f"{recipe.split}. {_CHOICE}",
-            recipe=f"recipe.json; {n_steps} updates of {recipe.batch_size} B-scans",
+            recipe=f"recipe.json; {n_steps} updates of {recipe.batch_size} images",
             hardware=hardware,
             seed=recipe.seed,
             parent=recipe.start or None,
@@ -128,4 +150,20 @@ def _card(recipe: Recipe, data: Path, *, hardware: str, n_steps: int) -> ModelCa
         limits=recipe.limits,
         licence=recipe.licence,
         reference=recipe.reference,
+    )
+
+
+def _trained_on(
+    source: Source, bscans: Sequence[LabelledBscan], recipe: Recipe
+) -> DataSource:
+    table = code_table(source, recipe.classes)
+    return DataSource(
+        name=source.name,
+        n_images=len(bscans),
+        support=support_of(((b.patient, b.codes) for b in bscans), table),
+        synthetic=source.kind == "phantom",
+        devices=source.devices,
+        labels=source.description,
+        licence=source.licence,
+        reference=source.reference,
     )

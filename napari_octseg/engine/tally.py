@@ -18,7 +18,7 @@ from napari_octseg.engine.roc import count_by_threshold
 from napari_octseg.labels import IGNORE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -192,6 +192,31 @@ class Tally:
                     name: round(getattr(error, part), digits) for name, error in found
                 }
         return figures
+
+
+def support_of(
+    labelled: Iterable[tuple[str, NDArray[np.uint8]]], table: CodeTable
+) -> dict[str, Support]:
+    """In how many images, of how many patients, each name of a data set is labelled.
+
+    Parameters
+    ----------
+    labelled
+        Patient and codes of each image.
+    table
+        What the codes mean; the background is not counted.
+    """
+    n_images = [0] * len(table.names)
+    patients: list[set[str]] = [set() for _ in table.names]
+    for patient, codes in labelled:
+        for code in np.unique(codes[codes != IGNORE]):
+            n_images[code] += 1
+            patients[code].add(patient)
+    return {
+        name: Support(n_images=n_images[code], n_patients=len(patients[code]))
+        for code, name in enumerate(table.names)
+        if code
+    }
 
 
 def _named(
