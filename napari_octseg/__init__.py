@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from napari_octseg.bundles.registry import list_models
     from napari_octseg.engine.enface import segment_enface
     from napari_octseg.engine.inference import iter_segment, segment
+    from napari_octseg.engine.vessel_map import iter_vessel_map
     from napari_octseg.io import read_volume
     from napari_octseg.io.save import save_labels
     from napari_octseg.volume import OCTVolume
@@ -18,6 +19,7 @@ __version__ = "0.1.0"
 __all__ = [
     "OCTVolume",
     "iter_segment",
+    "iter_vessel_map",
     "list_models",
     "read_volume",
     "save_labels",
@@ -28,6 +30,7 @@ __all__ = [
 _HOME = {
     "OCTVolume": "napari_octseg.volume",
     "iter_segment": "napari_octseg.engine.inference",
+    "iter_vessel_map": "napari_octseg.engine.vessel_map",
     "list_models": "napari_octseg.bundles.registry",
     "read_volume": "napari_octseg.io",
     "save_labels": "napari_octseg.io.save",

@@ -31,6 +31,7 @@ def test_nothing_else_is_public() -> None:
     assert sorted(napari_octseg.__all__) == [
         "OCTVolume",
         "iter_segment",
+        "iter_vessel_map",
         "list_models",
         "read_volume",
         "save_labels",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +19,13 @@ from napari_octseg._console import (
 )
 from napari_octseg.cli.options import DEFAULT_MODEL, Device, refuse_existing
 from napari_octseg.errors import OctsegError, ReadError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from napari_octseg.engine.inference import Segmentation
+    from napari_octseg.engine.progress import Progress
+    from napari_octseg.engine.vessel_map import VesselMap
 
 
 def view(
@@ -52,8 +60,22 @@ def segment(
         list[Path], typer.Argument(help="Scans: files, folders of pictures, exports.")
     ],
     model: Annotated[
-        str, typer.Option(help="Name of a model, or the folder of a bundle.")
-    ] = DEFAULT_MODEL,
+        list[str] | None,
+        typer.Option(
+            help="Name of a model, or the folder of a bundle; given several times, the "
+            "probabilities of these models are averaged. "
+            f"[default: {DEFAULT_MODEL}]",
+            show_default=False,
+        ),
+    ] = None,
+    flips: Annotated[
+        bool,
+        typer.Option(
+            "--flips",
+            help="Average with mirrored B-scans; a map of vessels over all flips and "
+            "quarter turns.",
+        ),
+    ] = False,
     device: Device = "auto",
     out: Annotated[Path, typer.Option(help="Folder for the labels.")] = Path("labels"),
     suffix: Annotated[
@@ -70,24 +92,35 @@ def segment(
         bool, typer.Option("--overwrite", help="Replace labels that are there already.")
     ] = False,
 ) -> None:
-    """Segment scans; labels go to OUT/<scan>_<model>.<format>."""
+    """Segment scans; labels go to OUT/<scan>_<model>.<format>.
+
+    A model of vessels gives a map with square pixels, B-scans as rows, and beside it
+    the projection it was made from, OUT/<scan>_<model>_projection.tif.
+    """
     from napari_octseg.bundles.registry import find_bundle
-    from napari_octseg.engine.inference import iter_segment
     from napari_octseg.io import read_volume
     from napari_octseg.io.areas import class_areas, save_areas
     from napari_octseg.io.naming import label_targets
-    from napari_octseg.io.save import check_label_file, save_labels
+    from napari_octseg.io.save import check_label_file, save_labels, save_volume
 
     # All that can be known to fail is found before the first scan is computed.
-    card = find_bundle(model).card
-    ending = f"_{card.name if card else model}.{suffix.lstrip('.').lower()}"
+    names = model or [DEFAULT_MODEL]
+    cards = [card for name in names if (card := find_bundle(name).card)]
+    enface = cards[0].input.plane == "enface"
+    task_of = _task_of(names, enface=enface)
+    joined = "+".join(card.name for card in cards)
+    ending = f"_{joined}.{suffix.lstrip('.').lower()}"
     check_label_file(Path(f"labels{ending}"))
     scans = [scan for path in inputs for scan in _scans(path, each=each)]
     if not scans:
         raise ReadError(f"There is no scan in {', '.join(map(str, inputs))}")
     targets = label_targets(scans, out, ending)
     if not overwrite:
-        files = [file for _, target in targets for file in _files(target, areas=areas)]
+        files = [
+            file
+            for _, target in targets
+            for file in _files(target, areas=areas, enface=enface)
+        ]
         refuse_existing(files)
     make_folder(out)
     failed = 0
@@ -95,13 +128,18 @@ def segment(
         try:
             with explained(scan.name):
                 volume = read_volume(scan)
-                check_label_file(target, volume.n_bscans)
-                task = iter_segment(volume, model, device=device)
+                check_label_file(target, 1 if enface else volume.n_bscans)
+                task = task_of(volume, device=device, flips=flips)
                 result = run_task(task, f"{scan.name}: segmenting")
-                save_labels(result, target, volume=volume)
+                save_labels(result, target)
+                # The projection, where the labels lie on one.
+                seen = result.volume
+                if enface:
+                    save_volume(seen, _beside(target, "projection.tif"))
                 if areas:
-                    table = class_areas(result.labels, result.label_set, volume.spacing)
-                    save_areas(table, _areas_file(target))
+                    labels = result.labels.reshape(seen.shape)
+                    table = class_areas(labels, result.label_set, seen.spacing)
+                    save_areas(table, _beside(target, "areas.csv"))
         except OctsegError as error:
             # One bad scan must not cost the others of a long list.
             if len(targets) == 1:
@@ -122,13 +160,36 @@ def _scans(path: Path, *, each: bool) -> list[Path]:
     return sorted(p for p in path.iterdir() if not p.name.startswith("."))
 
 
-def _files(target: Path, *, areas: bool) -> list[Path]:
+def _task_of(
+    names: list[str], *, enface: bool
+) -> Callable[..., Generator[Progress, None, Segmentation | VesselMap]]:
+    """What segments a volume with these models.
+
+    Raises
+    ------
+    ModelError
+        If they cannot be averaged.
+    """
+    from napari_octseg.engine import inference, vessel_map
+    from napari_octseg.engine.ensemble import find_models
+
+    find_models(names, "enface" if enface else "bscan")
+    run = vessel_map.iter_vessel_map if enface else inference.iter_segment
+    return partial(run, model=names)
+
+
+def _files(target: Path, *, areas: bool, enface: bool) -> list[Path]:
     """All that `segment` writes for one scan."""
-    return [target, _areas_file(target)] if areas else [target]
+    files = [target]
+    if enface:
+        files.append(_beside(target, "projection.tif"))
+    if areas:
+        files.append(_beside(target, "areas.csv"))
+    return files
 
 
-def _areas_file(target: Path) -> Path:
-    """Table of areas beside labels: `a_net.nii.gz` has `a_net_areas.csv`."""
+def _beside(target: Path, ending: str) -> Path:
+    """A file beside labels: of `a_net.nii.gz` `a_net_areas.csv`."""
     from napari_octseg.io.napari_hooks import layer_name
 
-    return target.with_name(f"{layer_name(target)}_areas.csv")
+    return target.with_name(f"{layer_name(target)}_{ending}")

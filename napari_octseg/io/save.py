@@ -29,15 +29,11 @@ class Segmented(Protocol):
 
     @property
     def labels(self) -> NDArray[np.uint8]:
-        """(n_bscans, depth, width) class indices."""
+        """(n_bscans, depth, width) or (rows, columns) class indices."""
 
     @property
     def label_set(self) -> LabelSet:
         """Classes in index order."""
-
-    @property
-    def boundaries(self) -> Boundaries | None:
-        """Layer boundaries, if there are any."""
 
 
 _LABEL_WRITERS: dict[str, Callable[[OCTVolume, Path], None]] = {
@@ -74,8 +70,9 @@ def save_labels(
     Parameters
     ----------
     result
-        A `Segmentation`, or an array (n_bscans, depth, width) or (depth, width) of
-        class indices 0…255 (255 = not graded).
+        What `segment` or `segment_enface` returned, or an array
+        (n_bscans, depth, width) or (depth, width) of class indices 0…255 (255 = not
+        graded).
     path
         ``.tif``, ``.nii``, ``.nii.gz``, ``.nrrd``, ``.mhd``, ``.mha``; ``.eye`` (with
         the pixels and boundaries); ``.png`` for one B-scan. An existing file is
@@ -97,7 +94,7 @@ def save_labels(
     if isinstance(result, Segmented):
         labels = _as_labels(result.labels)
         label_set = label_set or result.label_set
-        boundaries = result.boundaries
+        boundaries = getattr(result, "boundaries", None)
         volume = volume or getattr(result, "volume", None)
     else:
         labels = _as_labels(result)
@@ -181,9 +178,7 @@ def _labelled(
     """The volume with these labels; black pixels where there is no volume."""
     if label_set is None:
         highest = int(labels[labels != IGNORE].max(initial=0))
-        label_set = LabelSet.of(
-            "background", *(f"class {i + 1}" for i in range(highest))
-        )
+        label_set = LabelSet.numbered(highest)
     if volume is None:
         black = np.broadcast_to(np.uint8(0), labels.shape)
         return OCTVolume(
