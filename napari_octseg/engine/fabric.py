@@ -33,10 +33,10 @@ def launch_fabric(
         As Fabric names it: ``bf16-mixed``, ``32-true``, ``16-mixed``. bf16 keeps the
         range of float32: no loss scaling is needed on any device.
     """
-    # Fabric tells in log lines what the user has just asked for.
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     from lightning_fabric import Fabric
 
+    # It tells in log lines what the user has just asked for, and sets its own level.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     chosen = choose_device(device).device
     alone = n_devices == 1 and chosen.index is not None
     fabric = Fabric(

@@ -12,6 +12,7 @@ from napari_octseg.engine.adversarial import Adversary
 from napari_octseg.engine.first_weights import take_weights
 from napari_octseg.engine.optimisers import make_optimiser
 from napari_octseg.engine.schedule import Schedule
+from napari_octseg.engine.validation import held_out_overlaps
 from napari_octseg.errors import RecipeError
 from napari_octseg.networks import build
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from lightning_fabric import Fabric
 
+    from napari_octseg.engine.metrics import Overlap
     from napari_octseg.engine.recipe import Recipe
     from napari_octseg.engine.sampling import TrainingSet
 
@@ -67,6 +69,11 @@ def read_last(run: Path, recipe: Recipe) -> dict[str, Any]:
     )
     check_plan(saved.get("plan"), plan_of(recipe), run)
     return saved
+
+
+def is_finished(recipe: Recipe, step: int, stale: int) -> bool:
+    """Whether all updates are done, or the score has not risen for long enough."""
+    return step >= recipe.n_steps or 0 < recipe.patience <= stale
 
 
 class RunState:
@@ -122,9 +129,8 @@ class RunState:
 
     @property
     def finished(self) -> bool:
-        """Whether all updates are done, or the score has not risen for long enough."""
-        patience = self.recipe.patience
-        return self.step >= self.recipe.n_steps or 0 < patience <= self.stale
+        """Whether there is nothing left to do."""
+        return is_finished(self.recipe, self.step, self.stale)
 
     def follow(self) -> None:
         """Move the running mean towards the weights; fast in the beginning."""
@@ -138,6 +144,10 @@ class RunState:
                 else:
                     mean.copy_(new[name])
 
+    def overlaps(self) -> list[list[Overlap]]:
+        """Pixel counts of the running mean on what is held out."""
+        return held_out_overlaps(self.average, self.data, self.recipe, self.fabric)
+
     def validated(self, score: float) -> bool:
         """Take note of the score of a validation; whether it is the best so far."""
         self.schedule.validated(score)
@@ -148,7 +158,7 @@ class RunState:
 
     def save(self, run: Path, *, best: bool) -> None:
         """Write ``last.pt``, and ``best.pt`` if the weights are the best so far."""
-        random = self._gathered_random()
+        random = self._random_states()
         if not self.fabric.is_global_zero:
             return
         plan = plan_of(self.recipe)
@@ -183,21 +193,23 @@ class RunState:
         if self.adversary is not None:
             self.adversary.load_state_dict(saved["adversary"])
         self.step, self.best, self.stale = saved["step"], saved["best"], saved["stale"]
-        if len(saved["random"]["torch"]) == self.fabric.world_size:
-            self._set_random(saved["random"])
+        if len(saved["random"]) == self.fabric.world_size:
+            self._set_random(saved["random"][self.fabric.global_rank])
 
-    def _gathered_random(self) -> dict[str, torch.Tensor]:
-        """States of all random numbers, (n_processes, …) uint8 each."""
-        states = {"torch": torch.get_rng_state(), **self.data.state_dict()}
+    def _random_states(self) -> list[dict[str, torch.Tensor]]:
+        """States of the random numbers of every process."""
+        own = {"torch": torch.get_rng_state(), **self.data.state_dict()}
         if self.fabric.device.type == "cuda":
-            states["cuda"] = torch.cuda.get_rng_state(self.fabric.device)
+            own["cuda"] = torch.cuda.get_rng_state(self.fabric.device)
         if self.fabric.world_size == 1:
-            return {name: state[None] for name, state in states.items()}
-        gathered: dict[str, torch.Tensor] = self.fabric.all_gather(states)  # type: ignore[assignment]
-        return {name: state.cpu() for name, state in gathered.items()}
+            return [own]
+        every: list[dict[str, torch.Tensor]] = [
+            {} for _ in range(self.fabric.world_size)
+        ]
+        torch.distributed.all_gather_object(every, own)
+        return every
 
-    def _set_random(self, gathered: dict[str, torch.Tensor]) -> None:
-        own = {name: s[self.fabric.global_rank] for name, s in gathered.items()}
+    def _set_random(self, own: dict[str, torch.Tensor]) -> None:
         torch.set_rng_state(own.pop("torch"))
         cuda = own.pop("cuda", None)
         if cuda is not None and self.fabric.device.type == "cuda":

@@ -12,9 +12,9 @@ from napari_octseg.engine.fabric import launch_fabric
 from napari_octseg.engine.preprocess import normalise
 from napari_octseg.engine.progress import Progress
 from napari_octseg.engine.run_log import RunLog
-from napari_octseg.engine.run_state import RunState, read_last
+from napari_octseg.engine.run_state import RunState, is_finished, read_last
 from napari_octseg.engine.sampling import load_training_set
-from napari_octseg.engine.validation import dice_scores, held_out_overlaps
+from napari_octseg.engine.validation import dice_scores
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -74,6 +74,8 @@ def iter_train(
     run = settings.run
     run.mkdir(parents=True, exist_ok=True)
     saved = read_last(run, recipe)
+    if saved and is_finished(recipe, saved["step"], saved["stale"]):
+        return run / "best.pt"
     fabric = launch_fabric(
         settings.device,
         n_devices=settings.n_devices,
@@ -84,35 +86,25 @@ def iter_train(
     criterion = Criterion(recipe.losses, data.labels(), data.membership)
     state = RunState(recipe, data, fabric)
     state.resume(saved)
-    log = None
-    if fabric.is_global_zero:
-        (run / "recipe.json").write_text(recipe.model_dump_json(indent=1) + "\n")
-        log = RunLog(run, state.step)
-    recent: list[dict[str, float]] = []  # since the last validation
-    try:
+    with RunLog(run, state.step, writes=fabric.is_global_zero) as log:
+        log.keep(recipe)
         while not state.finished:
-            recent.append(_update(state, criterion))
-            values = recent[-1]
+            values = _update(state, criterion)
+            log.add(values)
             message = (
                 f"step {state.step} of {recipe.n_steps}, loss {values['loss']:.3f}"
             )
             if state.step == 1 and state.origin:
                 message += f"; {state.origin}"
             if state.step % recipe.validate_every == 0 or state.step == recipe.n_steps:
-                overlaps = held_out_overlaps(state.average, data, recipe, fabric)
-                scores = dice_scores(overlaps, recipe)
-                best = state.validated(scores.get("dice", 0.0))
-                means = {n: sum(v[n] for v in recent) / len(recent) for n in values}
-                if log is not None:
-                    log.write(state.step, {**means, **scores})
-                state.save(run, best=best or not scores)
-                recent.clear()
-                values = {**values, **scores}
-                message += f", validation Dice {scores.get('dice', 0.0):.3f}"
+                scores = dice_scores(state.overlaps(), recipe)
+                best = state.validated(scores["dice"]) if scores else True
+                log.write(state.step, scores)
+                state.save(run, best=best)
+                values |= scores
+                if scores:
+                    message += f", validation Dice {scores['dice']:.3f}"
             yield Progress(state.step, recipe.n_steps, message, values=values)
-    finally:
-        if log is not None:
-            log.close()
     return run / "best.pt"
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from napari_octseg.engine.recipe import Recipe
-    from napari_octseg.engine.sampling import Sample, TrainingSet
+    from napari_octseg.engine.pool import Sample
+    from napari_octseg.engine.sampling import TrainingSet
 
 
 @torch.no_grad()

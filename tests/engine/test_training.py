@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from napari_octseg.bundles.card import Architecture
+from napari_octseg.bundles.card import Architecture, Input
 from napari_octseg.bundles.registry import load_network
 from napari_octseg.engine.first_weights import take_weights
+from napari_octseg.engine.recipe import Adversarial
 from napari_octseg.engine.training import TrainSettings, iter_train
 from napari_octseg.errors import RecipeError
 from napari_octseg.networks import ARCHITECTURES, build
@@ -18,6 +19,20 @@ if TYPE_CHECKING:
 
     from napari_octseg.engine.recipe import Recipe
     from tests.conftest import MakeBundle
+
+JUDGED = {
+    "adversarial": Adversarial(
+        architecture=Architecture(
+            name="retouch-discriminator",
+            arguments={"in_channels": 1, "n_classes": 3, "width": 2},
+        ),
+        learning_rate=0.01,
+    ),
+    # The smallest that this discriminator takes.
+    "input": Input(size=(70, 30), divisor=2),
+    "crop": (70, 30),
+}
+"""Changes of the tiny recipe that train it against a discriminator."""
 
 
 def drain(recipe: Recipe, settings: TrainSettings) -> list[float]:
@@ -161,3 +176,148 @@ def test_scans_of_any_size_are_validated(
     settings = TrainSettings(data, tmp_path / "run", device="cpu")
     (step,) = iter_train(odd, settings)  # 48 × 40 px, 40 is no multiple of 16
     assert 0 <= step.values["dice"] <= 1
+
+
+def test_the_same_seed_gives_the_same_weights(
+    recipe: Recipe, data: Path, tmp_path: Path
+) -> None:
+    dropping = {"n_classes": 3, "widths": [4, 8], "dropout": [0.5, 0.5, 0.5]}
+    short = recipe.model_copy(
+        update={
+            "architecture": Architecture(name="unet", arguments=dropping),
+            "n_steps": 3,
+            "validate_every": 3,
+        }
+    )
+    runs = [TrainSettings(data, tmp_path / name, device="cpu") for name in "ab"]
+    losses = [drain(short, settings) for settings in runs]
+    first, second = (weights(settings.run) for settings in runs)
+    assert losses[0] == losses[1]
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    other = TrainSettings(data, tmp_path / "c", device="cpu")
+    assert drain(short.model_copy(update={"seed": 2}), other) != losses[0]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimiser": "sgdm", "schedule": "plateau", "decay_after": 1},
+        {"optimiser": "adam", "schedule": "steps", "decay_after": 3},
+        {"losses": {"median_frequency": 1.0}, "clip": 0.0, "ema": 0.0},
+        {**JUDGED, "start": "parent"},
+    ],
+)
+def test_all_that_a_recipe_can_name_goes_on_exactly_after_an_interruption(
+    recipe: Recipe,
+    data: Path,
+    tmp_path: Path,
+    tiny_bundle: MakeBundle,
+    changes: dict[str, object],
+) -> None:
+    tiny_bundle("parent", widths=(8, 16))
+    short = recipe.model_copy(update={"n_steps": 4, "validate_every": 2, **changes})
+    whole = TrainSettings(data, tmp_path / "whole", device="cpu")
+    drain(short, whole)
+    parts = TrainSettings(data, tmp_path / "parts", device="cpu")
+    task = iter_train(short, parts)
+    for _ in range(3):
+        next(task)
+    task.close()
+    drain(short, parts)
+    first, second = (
+        torch.load(settings.run / "last.pt") for settings in (whole, parts)
+    )
+    for part in ("network", "average"):
+        assert all(
+            torch.equal(first[part][key], second[part][key]) for key in first[part]
+        )
+    rows = [(s.run / "log.csv").read_text() for s in (whole, parts)]
+    assert rows[0].splitlines()[-1] == rows[1].splitlines()[-1]
+
+
+def test_an_adversarial_run_logs_both_sides(
+    recipe: Recipe, data: Path, tmp_path: Path
+) -> None:
+    short = recipe.model_copy(update={"n_steps": 2, "validate_every": 2, **JUDGED})
+    settings = TrainSettings(data, tmp_path / "run", device="cpu")
+    drain(short, settings)
+    with (settings.run / "log.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    # Of two logits without knowledge: log 2.
+    assert 0.2 < float(row["adversarial"]) < 3
+    assert 0.2 < float(row["discriminator"]) < 3
+
+
+def test_it_stops_when_the_score_no_longer_rises(
+    recipe: Recipe, data: Path, tmp_path: Path
+) -> None:
+    still = recipe.model_copy(
+        update={
+            "n_steps": 50,
+            "validate_every": 2,
+            "patience": 3,
+            "learning_rate": 1e-12,
+            "warm_up": 0,
+            "architecture": Architecture(
+                name="unet", arguments={"n_classes": 3, "widths": [4, 8], "norm": False}
+            ),
+        }
+    )
+    settings = TrainSettings(data, tmp_path / "run", device="cpu")
+    # The first validation is the best, three more are no better.
+    assert len(drain(still, settings)) == 8
+    assert torch.load(settings.run / "best.pt")["step"] == 2
+    assert drain(still, settings) == []
+
+
+def test_the_best_weights_are_kept_not_the_last(
+    recipe: Recipe, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.2, 0.6, 0.4])
+    monkeypatch.setattr(
+        "napari_octseg.engine.training.dice_scores",
+        lambda overlaps, recipe: {"dice": next(scores)},
+    )
+    short = recipe.model_copy(update={"n_steps": 3, "validate_every": 1})
+    settings = TrainSettings(data, tmp_path / "run", device="cpu")
+    drain(short, settings)
+    assert torch.load(settings.run / "best.pt")["step"] == 2
+    assert torch.load(settings.run / "last.pt")["step"] == 3
+
+
+def test_without_held_out_scans_the_last_weights_are_kept(
+    recipe: Recipe, data: Path, tmp_path: Path
+) -> None:
+    every = recipe.model_copy(
+        update={
+            "sources": tuple(
+                s.model_copy(update={"validation": ()}) for s in recipe.sources
+            ),
+            "n_steps": 4,
+            "validate_every": 1,
+            "patience": 1,
+        }
+    )
+    settings = TrainSettings(data, tmp_path / "run", device="cpu")
+    assert len(drain(every, settings)) == 4
+    assert torch.load(settings.run / "best.pt")["step"] == 4
+
+
+def test_words_and_post_processing_may_change_within_a_run(
+    recipe: Recipe, data: Path, tmp_path: Path
+) -> None:
+    short = recipe.model_copy(update={"n_steps": 2, "validate_every": 2})
+    settings = TrainSettings(data, tmp_path / "run", device="cpu")
+    drain(short, settings)
+    told = short.model_copy(update={"limits": "Knows stripes only.", "n_steps": 3})
+    assert len(drain(told, settings)) == 1
+
+
+def test_precision_is_chosen(recipe: Recipe, data: Path, tmp_path: Path) -> None:
+    short = recipe.model_copy(update={"n_steps": 1, "validate_every": 1})
+    losses = [
+        drain(short, TrainSettings(data, tmp_path / p, device="cpu", precision=p))[0]
+        for p in ("bf16-mixed", "32-true")
+    ]
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
