@@ -96,8 +96,10 @@ def membership_of(table: CodeTable, n_codes: int) -> Tensor:
     return functional.pad(rows, (0, 0, 0, n_codes - len(rows)))
 
 
-def load_source(source: Source, root: Path, recipe: Recipe) -> list[LabelledBscan]:
-    """All labelled scans of a source, in natural order.
+def load_source(
+    source: Source, root: Path, recipe: Recipe, *, only_held_out: bool = False
+) -> list[LabelledBscan]:
+    """All labelled scans of a source, or the held-out ones, in natural order.
 
     Raises
     ------
@@ -108,7 +110,13 @@ def load_source(source: Source, root: Path, recipe: Recipe) -> list[LabelledBsca
     table = code_table(source, recipe.classes)
     entries = list_source(source, root)
     if source.kind == "phantom":
-        scans = make_labelled(source, entries, recipe.seed, recipe.input.plane)
+        scans = make_labelled(
+            source,
+            entries,
+            recipe.seed,
+            recipe.input.plane,
+            only_held_out=only_held_out,
+        )
     else:
         scans = read_labelled(source, entries, root / source.folder)
     return [
@@ -122,6 +130,7 @@ def load_source(source: Source, root: Path, recipe: Recipe) -> list[LabelledBsca
             scan.entry.held_out,
         )
         for scan in scans
+        if scan.entry.held_out or not only_held_out
     ]
 
 

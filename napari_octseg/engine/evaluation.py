@@ -69,10 +69,10 @@ def iter_evaluate(
     """
     # What cannot be measured is said before the data are read.
     card = _card(model, recipe)
-    scans = []
-    for source in _chosen(recipe, names):
-        bscans = load_source(source, data, recipe)
-        scans.append((source, [b for b in bscans if b.held_out or not held_out]))
+    scans = [
+        (source, load_source(source, data, recipe, only_held_out=held_out))
+        for source in _chosen(recipe, names)
+    ]
     if not any(bscans for _, bscans in scans):
         raise RecipeError(
             f"No image of {', '.join(source.name for source, _ in scans)} is held out",

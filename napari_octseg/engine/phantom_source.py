@@ -42,7 +42,12 @@ _SIZES: dict[Look, tuple[int, int]] = {
 
 
 def make_labelled(
-    source: Source, entries: Sequence[Entry], seed: int, plane: str
+    source: Source,
+    entries: Sequence[Entry],
+    seed: int,
+    plane: str,
+    *,
+    only_held_out: bool = False,
 ) -> Iterator[Labelled]:
     """Phantom B-scans with every look, half of them with findings where asked for.
 
@@ -56,6 +61,8 @@ def make_labelled(
         Same seed, same phantoms.
     plane
         Of the recipe's input.
+    only_held_out
+        Make only those that are held out: the same ones as among all.
 
     Raises
     ------
@@ -75,15 +82,16 @@ def make_labelled(
         if source.findings and random.random() < 0.5:
             n_findings = int(random.integers(1, 4))
             chosen = tuple(random.choice(FINDINGS, n_findings, replace=False).tolist())
-        phantom = make_phantom(
-            PhantomSettings(
-                look=look,
-                shape=(source.n_bscans, *_SIZES[look]),
-                findings=chosen,
-                laterality="OD" if random.random() < 0.5 else "OS",
-                seed=int(random.integers(2**31)),
-            )
+        settings = PhantomSettings(
+            look=look,
+            shape=(source.n_bscans, *_SIZES[look]),
+            findings=chosen,
+            laterality="OD" if random.random() < 0.5 else "OS",
+            seed=int(random.integers(2**31)),
         )
+        if only_held_out and not entry.held_out:
+            continue
+        phantom = make_phantom(settings)
         for index in range(source.n_bscans):
             name = entry.name if source.n_bscans == 1 else f"{entry.name}-{index}"
             labels = labels_of(phantom, index, source.truth)

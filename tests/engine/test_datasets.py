@@ -87,3 +87,20 @@ def test_phantoms_are_a_source_like_any_other(recipe: Recipe, data: Path) -> Non
     assert set(np.unique(first.codes)) == {0, 1, 2, IGNORE}
     assert first.codes.shape == first.volume.shape[1:]
     assert not np.array_equal(first.volume.bscan(0), second.volume.bscan(0))
+
+
+def test_held_out_phantoms_alone_are_those_among_all(recipe: Recipe) -> None:
+    source = Source(
+        name="made",
+        kind="phantom",
+        n_phantoms=3,
+        findings=True,
+        codes={0: ("background",), 1: ("RNFL",)},
+        validation=("phantom-1",),
+    )
+    every = load_source(source, Path(), recipe)
+    (alone,) = load_source(source, Path(), recipe, only_held_out=True)
+    assert [scan.held_out for scan in every] == [False, True, False]
+    assert alone.name == "phantom-1"
+    np.testing.assert_array_equal(alone.volume.data, every[1].volume.data)
+    np.testing.assert_array_equal(alone.codes, every[1].codes)
