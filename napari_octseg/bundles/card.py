@@ -103,6 +103,12 @@ class Input(Part):
     intensity: str = "zscore"
     spacing_um: tuple[float, float] | None = None
 
+    @model_validator(mode="after")
+    def _projection_is_en_face(self) -> Input:
+        if self.projection is not None and self.plane != "enface":
+            raise ValueError("projection: only models of the plane 'enface' have one")
+        return self
+
 
 class DataSource(Part):
     """One data set a model was trained on, and its licence.

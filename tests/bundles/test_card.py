@@ -77,6 +77,7 @@ def test_the_label_set_is_in_index_order() -> None:
         (changed(input={"sise": [64, 64]}), "input.sise"),
         (changed(input={"plane": "coronal"}), "input.plane"),
         (changed(input={"tiling": {"size": [8, 8], "overlap": [8, 0]}}), "overlap"),
+        (changed(input={"projection": "outer"}), "only models of the plane 'enface'"),
         ({k: v for k, v in VALUES.items() if k != "licence"}, "licence"),
     ],
 )
