@@ -26,6 +26,7 @@ COMMANDS = (
     bundles.models,
     phantoms.phantom,
     training.train,
+    training.cross_validate,
     training.ship,
     measuring.evaluate,
 )

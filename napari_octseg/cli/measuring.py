@@ -100,7 +100,7 @@ def evaluate(
         scores += run_task(task, f"measuring {model}")
     agrees = True
     for score in scores:
-        _show(score)
+        show_score(score)
         if as_published and bundle.card is not None:
             agrees &= _compare(score, bundle.card)
     if json_file is not None:
@@ -118,7 +118,7 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def _show(score: Score) -> None:
+def show_score(score: Score) -> None:
     """Figures of one data set as tables."""
     from napari_octseg.bundles.evidence import thin_figures
     from napari_octseg.bundles.figures import confusion_table, figure_tables, seen_in

@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_octseg._console import console, plain, run_task
+from napari_octseg._console import complaints, console, plain, run_task
+from napari_octseg.cli.measuring import show_score
 from napari_octseg.cli.options import Data, Device
 from napari_octseg.errors import ReadError, RecipeError
 
 if TYPE_CHECKING:
     from napari_octseg.engine.recipe import Recipe
+
+
+Devices = Annotated[int, typer.Option(help="GPUs (or CPU processes) of each node.")]
+Nodes = Annotated[int, typer.Option(help="Machines that train together.")]
+Precision = Annotated[
+    str, typer.Option(help="bf16-mixed, 32-true or 16-mixed, as Fabric names it.")
+]
 
 
 def train(
@@ -24,8 +32,12 @@ def train(
         typer.Option(help="Folder of the run; an unfinished one goes on from there."),
     ] = None,
     device: Device = "auto",
+    devices: Devices = 1,
+    nodes: Nodes = 1,
+    precision: Precision = "bf16-mixed",
 ) -> None:
     """Train a network from a recipe; Ctrl-C keeps the best so far."""
+    from napari_octseg.engine.fabric import is_first_process
     from napari_octseg.engine.recipe import read_recipe
     from napari_octseg.engine.shipping import hardware_of, iter_ship
     from napari_octseg.engine.training import TrainSettings, iter_train
@@ -33,13 +45,16 @@ def train(
     plan = read_recipe(recipe)
     _check_place(plan, out / plan.name)
     folder = run or Path("runs") / plan.name
-    settings = TrainSettings(data, folder, device=device)
+    settings = TrainSettings(data, folder, device, devices, nodes, precision)
+    _speak_once()
     try:
         run_task(iter_train(plan, settings), f"training {plan.name}")
     except KeyboardInterrupt:
         if not (folder / "best.pt").is_file():
             raise
         console.print("Stopped; the best weights so far are measured and kept.")
+    if not is_first_process():
+        return
     bundle = run_task(
         iter_ship(
             plan,
@@ -52,6 +67,43 @@ def train(
         "measuring",
     )
     console.print(f"New bundle: {plain(bundle.folder)}")
+
+
+def cross_validate(
+    recipe: Annotated[Path, typer.Argument(help="A recipe.json.")],
+    data: Data,
+    folds: Annotated[
+        int, typer.Option(help="Parts; 0 holds out one patient after the other.")
+    ] = 5,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source",
+            help="Data set whose patients are held out in turn; may be given several "
+            "times; all that are not synthetic by default.",
+        ),
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the folds; an unfinished one goes on from there."),
+    ] = None,
+    device: Device = "auto",
+    devices: Devices = 1,
+    nodes: Nodes = 1,
+    precision: Precision = "bf16-mixed",
+) -> None:
+    """Train anew for each part of the patients, and measure on those left out."""
+    from napari_octseg.engine.cross_validation import iter_cross_validate
+    from napari_octseg.engine.recipe import read_recipe
+    from napari_octseg.engine.training import TrainSettings
+
+    plan = read_recipe(recipe)
+    folder = run or Path("runs") / f"{plan.name}-folds"
+    settings = TrainSettings(data, folder, device, devices, nodes, precision)
+    _speak_once()
+    task = iter_cross_validate(plan, settings, folds=folds, names=sources or ())
+    for score in run_task(task, f"cross-validating {plan.name}"):
+        show_score(score)
 
 
 def ship(
@@ -99,6 +151,13 @@ def ship(
     )
     bundle = run_task(task, "measuring")
     console.print(f"New bundle: {plain(bundle.folder)}")
+
+
+def _speak_once() -> None:
+    """Of several processes that train together only the first one says something."""
+    from napari_octseg.engine.fabric import is_first_process
+
+    console.quiet = complaints.quiet = not is_first_process()
 
 
 def _check_place(plan: Recipe, folder: Path) -> None:

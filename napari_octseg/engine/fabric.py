@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from napari_octseg.engine.device import choose_device
+from napari_octseg.errors import DeviceError
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -32,19 +33,32 @@ def launch_fabric(
     precision
         As Fabric names it: ``bf16-mixed``, ``32-true``, ``16-mixed``. bf16 keeps the
         range of float32: no loss scaling is needed on any device.
+
+    Raises
+    ------
+    DeviceError
+        If there are not so many devices, or they do not know the precision.
     """
     from lightning_fabric import Fabric
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
 
     # It tells in log lines what the user has just asked for, and sets its own level.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     chosen = choose_device(device).device
     alone = n_devices == 1 and chosen.index is not None
-    fabric = Fabric(
-        accelerator=chosen.type,
-        devices=[chosen.index] if alone else n_devices,
-        num_nodes=n_nodes,
-        precision=precision,  # type: ignore[arg-type]  # Fabric checks it
-    )
+    try:
+        fabric = Fabric(
+            accelerator=chosen.type,
+            devices=[chosen.index] if alone else n_devices,
+            num_nodes=n_nodes,
+            precision=precision,  # type: ignore[arg-type]  # Fabric checks it
+        )
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        raise DeviceError(
+            f"{n_devices} × {chosen.type} with precision {precision} cannot train: "
+            f"{error}",
+            todo="train on one device, or choose another precision",
+        ) from error
     fabric.launch()
     return fabric
 

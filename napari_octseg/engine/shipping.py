@@ -82,7 +82,7 @@ def iter_ship(
     check_plan(saved.get("plan"), plan_of(recipe), best.parent)
     network.load_state_dict(saved["weights"])
     scans = [(s, load_source(s, data, recipe)) for s in recipe.sources]
-    card = _card(recipe, scans, hardware=hardware, n_steps=saved["step"])
+    card = card_of(recipe, scans, hardware=hardware, n_steps=saved["step"])
     text = recipe.model_dump_json(indent=1)
     extras = {"recipe.json": text + "\n"}
     # The figures are those of the stored (float16) weights: written, measured, then
@@ -116,13 +116,24 @@ def hardware_of(device: str) -> str:
     return f"{describe_device(chosen)}, {platform.machine()}"
 
 
-def _card(
+def card_of(
     recipe: Recipe,
     scans: Sequence[tuple[Source, Sequence[LabelledBscan]]],
     *,
     hardware: str,
     n_steps: int,
 ) -> ModelCard:
+    """Card of a trained network, without figures.
+
+    Parameters
+    ----------
+    recipe
+        Of the training.
+    scans
+        Sources and their scans, to tell what was trained on.
+    hardware, n_steps
+        What it was trained on, and for how many updates.
+    """
     return ModelCard(
         name=recipe.name,
         version=recipe.version,

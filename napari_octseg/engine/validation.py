@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import Tensor, nn
 
-    from napari_octseg.engine.recipe import Recipe
     from napari_octseg.engine.pool import Sample
+    from napari_octseg.engine.recipe import Recipe
     from napari_octseg.engine.sampling import TrainingSet
 
 

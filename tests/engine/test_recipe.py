@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from napari_octseg.bundles.card import Step
 from napari_octseg.engine.recipe import Recipe, read_recipe
+from napari_octseg.engine.run_state import plan_of
 from napari_octseg.errors import RecipeError
 
 SHIPPED = sorted((Path(__file__).parents[2] / "models").glob("*/recipe.json"))
@@ -57,6 +59,13 @@ def test_codes_of_unknown_classes_are_refused(recipe: Recipe, tmp_path: Path) ->
         ({"name": "Tiny Net"}, "name"),
         ({"classes": ["RNFL", "background", "GCIPL"]}, "must be 'background'"),
         ({"layers": ["RNFL", "INL"]}, "INL"),
+        ({"losses": {"dise": 1}}, r"losses.*dise.*median_frequency"),
+        ({"losses": {"dice": 0}}, "losses.*above 0"),
+        ({"losses": {"dice": -1}}, "losses.dice"),
+        ({"optimiser": "lion"}, "optimiser"),
+        ({"schedule": "steps"}, "decay_after.*'steps'"),
+        ({"schedule": "plateau", "decay_after": 0}, "decay_after.*'plateau'"),
+        ({"adversarial": {"weight": 1}}, r"adversarial\.architecture"),
     ],
 )
 def test_what_would_fail_or_do_nothing_in_the_training_is_refused(
@@ -96,3 +105,46 @@ def test_what_is_no_recipe_is_refused(text: str, tmp_path: Path) -> None:
         read_recipe(path)
     with pytest.raises(RecipeError, match=r"recipe\.json"):
         read_recipe(tmp_path / "absent.json")
+
+
+def test_recipes_of_the_published_systems_are_data(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    judge = {"name": "retouch-discriminator", "arguments": {"n_classes": 3}}
+    path = changed(
+        recipe,
+        tmp_path / "r.json",
+        losses={"balanced_cross_entropy": 0.5, "foreground_dice": 0.5},
+        optimiser="sgdm",
+        schedule="steps",
+        decay_after=30,
+        decay_factor=0.1,
+        patience=5,
+        clip=0,
+        start="octid-unet",
+        adversarial={"architecture": judge, "weight": 0.33},
+    )
+    given = read_recipe(path)
+    assert given.adversarial is not None
+    assert given.adversarial.momentum == 0.5
+    assert given.losses["foreground_dice"] == 0.5
+
+
+def test_a_run_stays_the_same_when_only_words_and_length_differ(
+    recipe: Recipe,
+) -> None:
+    plan = plan_of(recipe)
+    for changes in (
+        {"n_steps": 7, "validate_every": 1, "patience": 3},
+        {"title": "Other", "limits": "Other", "version": "2"},
+        {"postprocess": (Step(name="remove_small"),)},
+    ):
+        assert plan_of(recipe.model_copy(update=changes)) == plan
+    for changes in ({"seed": 5}, {"losses": {"dice": 1.0}}, {"start": "octid-unet"}):
+        assert plan_of(recipe.model_copy(update=changes)) != plan
+
+
+def test_settings_at_their_default_are_no_part_of_the_plan(recipe: Recipe) -> None:
+    assert recipe.optimiser == "adamw"
+    assert "optimiser" not in plan_of(recipe)
+    assert "sgdm" in plan_of(recipe.model_copy(update={"optimiser": "sgdm"}))
