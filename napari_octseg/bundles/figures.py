@@ -30,12 +30,12 @@ def figure_tables(score: Score) -> list[FigureTable]:
 
 
 def overlap_table(score: Score) -> FigureTable:
-    """Dice, its interval, IoU, precision and recall of each class."""
+    """Dice, its interval, IoU, precision, recall, and where each class is labelled."""
     intervals = {
         name: f"{low:.3f} – {high:.3f}"
         for name, (low, high) in score.dice_interval.items()
     }
-    support = {name: str(seen) for name, seen in score.support.items()}
+    seen = score.support
     return _table(
         "class",
         {
@@ -45,7 +45,8 @@ def overlap_table(score: Score) -> FigureTable:
             "IoU": _three(score.iou),
             "precision": _three(score.precision),
             "recall": _three(score.recall),
-            "labelled in": support,
+            "images": {name: str(one.n_images) for name, one in seen.items()},
+            "patients": {name: str(one.n_patients) for name, one in seen.items()},
         },
     )
 
@@ -90,7 +91,7 @@ def confusion_table(confusion: Confusion) -> FigureTable:
         total = sum(counts)
         shares = (f"{100 * n / total:.1f}" if total else "" for n in counts)
         rows.append((name, *shares))
-    return FigureTable(("labelled ↓ predicted →", *confusion.predicted), tuple(rows))
+    return FigureTable(("label", *confusion.predicted), tuple(rows))
 
 
 def frequent_confusions(score: Score) -> str:

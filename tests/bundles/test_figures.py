@@ -46,16 +46,18 @@ def test_every_figure_stands_beside_what_it_rests_on() -> None:
         "95 % interval",
         "IoU",
         "recall",
-        "labelled in",
+        "images",
+        "patients",
     )
-    assert table.rows[0] == ("mean", "0.700", "0.500 – 0.750", "0.550", "", "")
+    assert table.rows[0] == ("mean", "0.700", "0.500 – 0.750", "0.550", "", "", "")
     assert table.rows[2] == (
         "SRF",
         "0.600",
         "",
         "0.429",
         "0.500",
-        "1 image of 1 patient",
+        "1",
+        "1",
     )
 
 
