@@ -1,14 +1,15 @@
 """Time the engine against the plain way, ONNX Runtime and the machine's ceiling.
 
-    python -m benchmarks.inference                    # both U-Nets, this machine's CPU
+    python -m benchmarks.inference                    # all shipped models, this CPU
     python -m benchmarks.inference --device cuda --json speed.json
     python -m benchmarks.inference --busy           # while the machine does other work
 
 All contenders have the same weights and the same image and take turns in rounds:
 
-plain     eager fp32, one B-scan at a time, as published networks are run
-onnx      ONNX Runtime, fp32, all threads, its best graph optimisation
-engine    `iter_segment`: its network alone, and the whole way from B-scan to labels
+plain     eager fp32, one image at a time, as published networks are run
+onnx      ONNX Runtime (if installed), fp32, all threads, its best graph optimisation
+engine    the network as `segment` and `segment_enface` run it, alone, and the whole way
+          from image to labels
 ceiling   the time that the network's multiplications would take in the engine's
           precision at the rate of the machine's best large matrix product
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import io
 import json
 import os
@@ -24,79 +26,67 @@ import statistics
 import tempfile
 import time
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from napari_octseg import OCTVolume, list_models
-from napari_octseg.bundles.card import (
-    Architecture,
-    Input,
-    ModelCard,
-    Weights,
-    class_entries,
-)
-from napari_octseg.bundles.registry import find_bundle, load_network, write_bundle
-from napari_octseg.engine.device import choose_device, fast_dtypes
+from napari_octseg import OCTVolume, list_models, segment_enface
+from napari_octseg.bundles.registry import find_bundle, load_network
+from napari_octseg.engine.device import choose_device
 from napari_octseg.engine.inference import iter_segment
 from napari_octseg.engine.memory import freed_memory_kept
-from napari_octseg.engine.preprocess import prepare_bscan
-from napari_octseg.labels import LabelSet
-from napari_octseg.networks import build
+from napari_octseg.engine.precision import make_runner
+from napari_octseg.engine.preprocess import prepare_bscan, prepare_image
+from napari_octseg.engine.tiling import predict_tiled
 from napari_octseg.phantom import PhantomSettings, make_phantom
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torch import nn
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
 
-    from napari_octseg.engine.runner import Precision, Runner
+    from napari_octseg.bundles.card import ModelCard, Tiling
+    from napari_octseg.engine.runner import Runner
 
     Clock = Callable[[], float]
 
-LAYERS = ("RNFL", "GCIPL", "INL", "OPL", "ONL", "EZ", "RPE")
-# Arguments of the network, side of its square input in px, layers.
-CASES: dict[str, tuple[dict[str, Any], int, tuple[str, ...]]] = {
-    "octid-unet": (
-        {
-            "n_classes": 9,
-            "widths": [16, 32, 64, 128, 256],
-            "dropout": [0.1, 0.1, 0.2, 0.2, 0.3, 0.2, 0.2, 0.1, 0.1],
-            "norm": False,
-        },
-        640,
-        (*LAYERS, "choroid"),
-    ),
-    "duke-unet": ({"n_classes": 8, "widths": [32, 64, 128, 256, 512]}, 512, LAYERS),
-    "duke-unet-64": ({"n_classes": 8}, 512, LAYERS),
-}
 MATRICES = ((1024, 1024, 1024), (2048, 2048, 2048), (4096, 512, 1152), (4096,) * 3)
 CALLS = 3  # timed calls of a contender in one round, after one to warm up
+ENFACE_SIDE = 512  # px
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is timed: a model on an image of its kind.
+
+    `image` is the input of the network, (1, C, H, W); `label` the whole way to labels.
+    """
+
+    card: ModelCard
+    network: nn.Module
+    image: Tensor
+    label: Callable[[], list[float]]
 
 
 def main() -> None:
     """Measure, print a Markdown table, write JSON if asked."""
-    parser = argparse.ArgumentParser(description="Speed of the inference engine")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--models", nargs="+", default=list(CASES), choices=list(CASES))
-    parser.add_argument(
-        "--busy",
-        action="store_true",
-        help="one thread, processor time instead of wall time",
-    )
-    parser.add_argument("--json", type=Path, help="write all figures to this file")
-    asked = parser.parse_args()
-    device = choose_device(asked.device).device
-    if asked.busy:
-        torch.set_num_threads(1)
-    seconds_now = time.process_time if asked.busy else time.perf_counter
+    # Only what is shipped: models of one's own are somewhere else.
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NAPARI_OCTSEG_MODELS"] = folder
+        shipped = [card.name for card in list_models()]
+        asked = parsed(shipped)
+        device = choose_device(asked.device).device
+        if asked.busy:
+            torch.set_num_threads(1)
+        now = time.process_time if asked.busy else time.perf_counter
         rows = [
-            measure(name, device, asked.rounds, Path(folder), seconds_now)
+            measure(job_of(name, device, now), device, asked.rounds, now)
             for name in asked.models
         ]
     print(as_markdown(rows, device))
@@ -104,44 +94,76 @@ def main() -> None:
         asked.json.write_text(json.dumps(rows, indent=2) + "\n")
 
 
-def measure(
-    name: str, device: torch.device, rounds: int, folder: Path, now: Clock
-) -> dict[str, Any]:
-    """All figures of one model."""
-    model = bundle_of(name, folder)
-    bundle = find_bundle(model)
-    assert bundle.card is not None
-    spec = bundle.card.input
+def parsed(shipped: list[str]) -> argparse.Namespace:
+    """The arguments of the command line."""
+    parser = argparse.ArgumentParser(description="Speed of the inference engine")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--models", nargs="+", default=shipped, choices=shipped)
+    parser.add_argument(
+        "--busy",
+        action="store_true",
+        help="one thread, processor time instead of wall time",
+    )
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    return parser.parse_args()
+
+
+def job_of(name: str, device: torch.device, now: Clock) -> Job:
+    """A shipped model, on a phantom: labels of noise would say nothing."""
+    bundle = find_bundle(name)
+    card = bundle.card
+    assert card is not None
+    if card.input.plane == "enface":
+        picture = phantom_enface()
+        shown = torch.from_numpy(OCTVolume(picture).bscan_as_shown(0))[None]
+        return Job(
+            card,
+            load_network(bundle),
+            prepare_image(shown, card.input)[None],
+            lambda: timed(
+                lambda: segment_enface(picture, name, device=str(device)), device, now
+            ),
+        )
     volume = phantom_volume()
-    network = load_network(bundle)
-    image = prepare_bscan(volume, 0, spec)[None]
+    image = prepare_bscan(volume, 0, card.input)[None]
+    return Job(
+        card,
+        load_network(bundle),
+        image,
+        lambda: label_bscans(volume, name, device, now),
+    )
+
+
+def measure(job: Job, device: torch.device, rounds: int, now: Clock) -> dict[str, Any]:
+    """All figures of one model."""
+    tiling = job.card.input.tiling
     with FlopCounterMode(display=False) as counter:
-        network(image)
+        plain(job, torch.device("cpu"))()
     gflop = counter.get_total_flops() / 1e9
-    is_random = model.startswith("random-")
-    # Labels of random weights hang on noise: the engine would reject half precision.
-    precision = half_precision(device) if is_random else "auto"
-    runner = first_runner(volume, model, device, precision)
-    contenders: dict[str, Callable[[], list[float]]] = {
-        "plain": lambda: plain(network.to(device), image, device, now),
-        "engine": lambda: engine(runner, image, device, now),
-        "engine, B-scan to labels": lambda: whole(
-            volume, model, device, precision, now
-        ),
+    job.label()  # the engine finds out the precision that suits
+    runner = make_runner(
+        job.network, job.card, device, "auto", batch=job.image, labels_of=most_likely
+    )
+    there = job.image.to(device, memory_format=torch.channels_last)
+    calls: dict[str, Callable[[], list[float]]] = {
+        "plain": lambda: timed(plain(job, device), device, now),
+        "engine": lambda: engine(runner, there, now),
+        "to labels": job.label,
         "ceiling": lambda: ceiling(gflop, device, runner.dtype, now),
     }
-    if device.type == "cpu":
-        session = onnx_session(network, image)
-        feed = {"image": image.numpy()}
-        contenders["onnx"] = lambda: timed(lambda: session.run(None, feed), device, now)
-    seconds: dict[str, list[float]] = {key: [] for key in contenders}
+    if device.type == "cpu" and importlib.util.find_spec("onnxruntime"):
+        through = windowed(onnx_network(job), tiling)
+        calls["onnx"] = lambda: timed(lambda: through(job.image), device, now)
+    seconds: dict[str, list[float]] = {key: [] for key in calls}
     for _ in range(rounds):
-        for key, run in contenders.items():
+        for key, run in calls.items():
             seconds[key] += run()
     return {
-        "model": name,
-        "weights": "random" if is_random else "shipped",
-        "input": list(image.shape),
+        "model": job.card.name,
+        "plane": job.card.input.plane,
+        "input": list(job.image.shape),
+        "tiling": tiling.model_dump() if tiling else None,
         "gflop": gflop,
         "device": str(device),
         "precision": str(runner.dtype).removeprefix("torch."),
@@ -152,32 +174,33 @@ def measure(
     }
 
 
-def bundle_of(name: str, folder: Path) -> str:
-    """The shipped bundle, or one of the same architecture with random weights."""
-    if name in [card.name for card in list_models()]:
-        return name
-    arguments, side, layers = CASES[name]
-    torch.manual_seed(0)
-    card = ModelCard(
-        name=f"random-{name}",
-        version="0",
-        title=name,
-        description="Random weights, for timing.",
-        architecture=Architecture(name="unet", arguments=arguments),
-        weights=Weights(sha256="0" * 64, n_parameters=1),
-        classes=class_entries(LabelSet.of("background", *layers)),
-        layers=layers,
-        input=Input(size=(side, side), divisor=16),
-        licence="none",
-    )
-    write_bundle(folder / card.name, card, build("unet", arguments))
-    return card.name
-
-
 def phantom_volume() -> OCTVolume:
-    """A few phantom B-scans of 496 × 512 px: labels of noise say nothing."""
+    """A few phantom B-scans of 496 × 512 px."""
     shape = (CALLS + 2, 496, 512)
     return make_phantom(PhantomSettings(shape=shape, findings=("SRF",))).volume
+
+
+def phantom_enface() -> NDArray[np.float32]:
+    """A phantom seen from the front: the mean over the depth, vessels dark."""
+    shape = (ENFACE_SIDE // 4, 128, ENFACE_SIDE // 2)
+    data = make_phantom(PhantomSettings(shape=shape)).volume.data
+    seen = torch.from_numpy(data.mean(1, dtype="float32"))[None, None]
+    large = functional.interpolate(seen, (ENFACE_SIDE, ENFACE_SIDE), mode="bicubic")
+    return large[0, 0].numpy()
+
+
+def most_likely(probabilities: Tensor) -> NDArray[np.uint8]:
+    """Labels of one image."""
+    return probabilities.argmax(1)[0].to(torch.uint8).cpu().numpy()
+
+
+def windowed(
+    network: Callable[[Tensor], Tensor], tiling: Tiling | None
+) -> Callable[[Tensor], Tensor]:
+    """The network on whole images, by way of windows if its card says so."""
+    if tiling is None:
+        return network
+    return lambda images: predict_tiled(network, images, tiling)
 
 
 def timed(call: Callable[[], object], device: torch.device, now: Clock) -> list[float]:
@@ -200,64 +223,36 @@ def wait_for(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-@torch.inference_mode()
-def plain(
-    network: nn.Module, image: torch.Tensor, device: torch.device, now: Clock
-) -> list[float]:
-    """Eager fp32, contiguous, one B-scan at a time."""
-    there = image.to(device)
-    return timed(lambda: network(there), device, now)
+def plain(job: Job, device: torch.device) -> Callable[[], Tensor]:
+    """Eager fp32, contiguous, one image at a time."""
+    through = windowed(job.network.to(device), job.card.input.tiling)
+    there = job.image.to(device)
+
+    @torch.inference_mode()
+    def run() -> Tensor:
+        return through(there)
+
+    return run
 
 
 @torch.inference_mode()
-def engine(
-    runner: Runner, image: torch.Tensor, device: torch.device, now: Clock
-) -> list[float]:
-    """The engine's network on one B-scan that is already on the device."""
-    there = image.to(device, memory_format=torch.channels_last)
+def engine(runner: Runner, there: Tensor, now: Clock) -> list[float]:
+    """The engine's network on an image that is already on the device."""
+    through = windowed(runner.network, runner.tiling)
     with freed_memory_kept():
-        return timed(lambda: runner.network(there), device, now)
+        return timed(lambda: through(there), there.device, now)
 
 
-def whole(
-    volume: OCTVolume,
-    model: str,
-    device: torch.device,
-    precision: Precision,
-    now: Clock,
+def label_bscans(
+    volume: OCTVolume, name: str, device: torch.device, now: Clock
 ) -> list[float]:
     """`iter_segment` per B-scan: preparation, network, boundaries, labels."""
-    steps = iter_segment(
-        volume, model, device=str(device), precision=precision, batch_size=1
-    )
     seconds = []
     started = now()
-    for _ in steps:
+    for _ in iter_segment(volume, name, device=str(device), batch_size=1):
         seconds.append(now() - started)
         started = now()
     return seconds[-CALLS:]  # before: loading, and the first B-scan
-
-
-def half_precision(device: torch.device) -> Precision:
-    """Half precision the device is fast in, or fp32."""
-    fast = fast_dtypes(device)
-    names: dict[torch.dtype, Precision] = {
-        torch.bfloat16: "bf16",
-        torch.float16: "fp16",
-    }
-    return names[fast[0]] if fast else "fp32"
-
-
-def first_runner(
-    volume: OCTVolume, model: str, device: torch.device, precision: Precision
-) -> Runner:
-    """The runner the engine chooses, with its precision measured and remembered."""
-    steps = iter_segment(
-        volume, model, device=str(device), precision=precision, bscans=[0]
-    )
-    *_, last = steps
-    runner: Runner = last.result._ensemble.members[0].runner
-    return runner
 
 
 @torch.inference_mode()
@@ -279,28 +274,43 @@ def ceiling(
     return [gflop / best]
 
 
-def onnx_session(network: nn.Module, image: torch.Tensor) -> Any:
+def onnx_network(job: Job) -> Callable[[Tensor], Tensor]:
     """The network in ONNX Runtime, with the settings its makers recommend."""
     import onnxruntime
 
-    file = io.BytesIO()
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    tiling = job.card.input.tiling
+    image = job.image[..., : tiling.size[0], : tiling.size[1]] if tiling else job.image
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
         warnings.simplefilter("ignore")
-        torch.onnx.export(network, (image,), file, input_names=["image"], dynamo=False)
+        file = Path(folder) / "network.onnx"
+        torch.onnx.export(
+            job.network, (image,), file, input_names=["image"], dynamo=False
+        )
+        exported = file.read_bytes()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.intra_op_num_threads = torch.get_num_threads()
-    return onnxruntime.InferenceSession(
-        file.getvalue(), options, providers=["CPUExecutionProvider"]
+    session = onnxruntime.InferenceSession(
+        exported, options, providers=["CPUExecutionProvider"]
     )
+
+    def run(images: Tensor) -> Tensor:
+        (logits,) = session.run(None, {"image": images.contiguous().numpy()})
+        return torch.from_numpy(logits)
+
+    return run
 
 
 def as_markdown(rows: list[dict[str, Any]], device: torch.device) -> str:
-    """Table for the README: ms per B-scan, median (fastest)."""
+    """Table for the README: ms per image, median (fastest), and images per second."""
     lines = [
         "| model | input | plain fp32 | ONNX Runtime | engine | ceiling | "
-        "engine ÷ plain | ÷ ONNX | of ceiling | B-scan → labels |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "engine ÷ plain | ÷ ONNX | of ceiling | image → labels | images/s |",
+        "|---" * 11 + "|",
     ]
     for row in rows:
         median, fastest = row["median_ms"], row["min_ms"]
@@ -310,25 +320,29 @@ def as_markdown(rows: list[dict[str, Any]], device: torch.device) -> str:
                 return "–"
             return f"{median[key]:.1f} ({fastest[key]:.1f})"
 
-        def ratio(a: str, b: str, median: Any = median, fastest: Any = fastest) -> str:
+        def ratio(a: str, median: Any = median, fastest: Any = fastest) -> str:
             if a not in median:
                 return "–"
-            return f"{median[a] / median[b]:.2f} ({fastest[a] / fastest[b]:.2f})"
+            typical, best = (t[a] / t["engine"] for t in (median, fastest))
+            return f"{typical:.2f} ({best:.2f})"
 
         cells = [
-            f"{row['model']} ({row['weights']} weights)",
+            row["model"],
             "×".join(str(side) for side in row["input"]),
             *(ms(key) for key in ("plain", "onnx", "engine", "ceiling")),
-            *(ratio(key, "engine") for key in ("plain", "onnx", "ceiling")),
-            ms("engine, B-scan to labels"),
+            *(ratio(key) for key in ("plain", "onnx", "ceiling")),
+            ms("to labels"),
+            f"{1e3 / median['to labels']:.1f} ({1e3 / fastest['to labels']:.1f})",
         ]
         lines.append("| " + " | ".join(cells) + " |")
-    first = rows[0]
+    load = rows[-1]["load_average"]
     lines += [
         "",
-        f"ms per B-scan, median (fastest). {device}, {first['threads']} threads, "
-        f"engine in {first['precision']}, torch {torch.__version__}; "
-        f"load average {', '.join(f'{v:.1f}' for v in rows[-1]['load_average'])}.",
+        f"ms per image (B-scan or en-face image), median (fastest). {device}, "
+        f"{rows[0]['threads']} threads, engine in "
+        f"{', '.join(sorted({row['precision'] for row in rows}))}, "
+        f"torch {torch.__version__}"
+        + (f"; load average {', '.join(f'{v:.1f}' for v in load)}." if load else "."),
     ]
     return "\n".join(lines)
 
