@@ -9,8 +9,9 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from napari_octseg.engine.augment_grey import recolour
-from napari_octseg.engine.augment_warp import warp
+from napari_octseg.engine.augment_warp import draw_grid, warp_codes, warp_image
 from napari_octseg.engine.draws import Draws
+from napari_octseg.engine.svdna import MOST_COMPONENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 class AugmentSettings:
     """How far each change may go; 0 turns it off. The defaults are for B-scans.
 
+    svdna, match
+        Chance of the noise and grey values, or of the grey values alone, of a target of
+        the recipe.
+    components_least, components_most
+        Singular components that `svdna` takes for anatomy.
     flip, flip_rows
         Chance of a left-right and of an upside-down mirror image.
     rotation_deg, shear, zoom, shift
@@ -46,6 +52,10 @@ class AugmentSettings:
         Chance of a white wedge at one side, as image registration leaves.
     """
 
+    svdna: float = 0.0
+    match: float = 0.0
+    components_least: float = 20
+    components_most: float = 60
     flip: float = 0.5
     flip_rows: float = 0.0
     rotation_deg: float = 8.0
@@ -86,7 +96,13 @@ _ENFACE = AugmentSettings(
     wedges=0.0,
 )
 
-_MOST = {"flip": 1.0, "flip_rows": 1.0, "zoom": 0.9, "elastic": 0.25}
+_MOST = {
+    **dict.fromkeys(("svdna", "match", "flip", "flip_rows", "shadows", "wedges"), 1.0),
+    "components_least": MOST_COMPONENTS,
+    "components_most": MOST_COMPONENTS,
+    "zoom": 0.9,
+    "elastic": 0.25,
+}
 _MOST_OF_BSCANS = {"flip_rows": 0.0, "rotation_deg": 30.0, "shear": 0.5, "bend": 0.15}
 
 
@@ -115,7 +131,12 @@ def augment_settings(plane: str, changes: Mapping[str, float]) -> AugmentSetting
         if value > most.get(name, value):
             raise ValueError(f"augment: {name} {value} is above {most[name]} ({plane})")
     start = _ENFACE if plane == "enface" else AugmentSettings()
-    return replace(start, **changes)
+    settings = replace(start, **changes)
+    if not 1 <= settings.components_least <= settings.components_most:
+        raise ValueError("augment: components_least is not in 1…components_most")
+    if settings.svdna + settings.match > 1:
+        raise ValueError("augment: svdna + match is above 1")
+    return settings
 
 
 class Augmenter:
@@ -157,18 +178,17 @@ class Augmenter:
         -------
         Image and codes of `size`.
         """
-        image, codes = self.warp(image, codes, size, centre)
-        return self.recolour(image), codes
+        grid = self.draw_grid((codes.shape[0], codes.shape[1]), size, centre)
+        return self.recolour(warp_image(image, grid)), warp_codes(codes, grid)
 
-    def warp(
+    def draw_grid(
         self,
-        image: Tensor,
-        codes: Tensor,
+        native: tuple[int, int],
         size: tuple[int, int],
         centre: tuple[int, int] | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """The crop and the changes of geometry alone."""
-        return warp(image, codes, size, self.settings, self.draws, centre)
+    ) -> Tensor:
+        """A random crop of `size` with its changes of geometry (`augment_warp`)."""
+        return draw_grid(native, size, self.settings, self.draws, centre)
 
     def recolour(self, image: Tensor) -> Tensor:
         """The changes of grey values alone."""

@@ -18,46 +18,50 @@ _KNOT_PX = 48
 """Distance of the knots of the elastic deformation."""
 
 
-def warp(
-    image: Tensor,
-    codes: Tensor,
+def draw_grid(
+    native: tuple[int, int],
     size: tuple[int, int],
-    settings: AugmentSettings,
+    s: AugmentSettings,
     draws: Draws,
     centre: tuple[int, int] | None = None,
-) -> tuple[Tensor, Tensor]:
-    """A crop of an image and of its codes, moved alike.
+) -> Tensor:
+    """Where each pixel of a random crop comes from.
 
     Parameters
     ----------
-    image
-        (C, H, W) float32 in 0…1.
-    codes
-        (H, W) uint8; what comes from outside the image becomes `IGNORE`.
+    native
+        Rows and columns of the image.
     size
         Rows and columns of the crop.
-    settings, draws
+    s, draws
         Ranges and random numbers.
     centre
         (row, column) that is to be in the middle half of the crop; anywhere by default.
 
     Returns
     -------
-    Image (C, *size) and codes of `size`. The codes are never mixed: each is that of one
-    pixel.
+    (1, rows, columns, 2) float32: x and y as `grid_sample` takes them, −1…1 over the
+    outer edges of the image.
     """
-    depth, width = codes.shape
-    grid = _grid((depth, width), size, settings, draws, centre)
-    # grid_sample wants −1…1 over the outer edges of the pixels.
-    grid = (grid / torch.tensor([width / 2, depth / 2]))[None]
-    warped = functional.grid_sample(
+    depth, width = native
+    half = torch.tensor([width / 2, depth / 2])
+    return (_grid(native, size, s, draws, centre) / half)[None]
+
+
+def warp_image(image: Tensor, grid: Tensor) -> Tensor:
+    """(C, H, W) float32 at a grid, bilinear; 0 from outside."""
+    return functional.grid_sample(
         image[None], grid, padding_mode="zeros", align_corners=False
     )[0]
+
+
+def warp_codes(codes: Tensor, grid: Tensor) -> Tensor:
+    """(H, W) uint8 at a grid, each the code of one pixel; `IGNORE` from outside."""
     # Codes are shifted by one so that 0, which stands outside, is told from code 0.
     moved = functional.grid_sample(
         (codes.float() + 1)[None, None], grid, mode="nearest", align_corners=False
     )[0, 0]
-    return warped, torch.where(moved == 0, IGNORE, moved - 1).to(torch.uint8)
+    return torch.where(moved == 0, IGNORE, moved - 1).to(torch.uint8)
 
 
 def _grid(

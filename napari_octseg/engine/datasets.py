@@ -114,7 +114,7 @@ def load_source(
             source,
             entries,
             recipe.seed,
-            recipe.input.plane,
+            recipe.input,
             only_held_out=only_held_out,
         )
     else:

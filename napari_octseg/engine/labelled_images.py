@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_octseg.engine.source import Source
+    from napari_octseg.engine.source import Pictures, Source
     from napari_octseg.engine.split import Entry
 
 _CHANNELS = ("red", "green", "blue")
@@ -73,7 +73,7 @@ def read_labelled(
         in size.
     """
     for run in _runs(source, entries):
-        singles = [_read_image(entry, source) for entry in run]
+        singles = [read_picture(_path_of(entry), source) for entry in run]
         volume = singles[0] if len(run) == 1 else _stacked(singles, run)
         for index, entry in enumerate(run):
             image = volume.bscan_as_shown(index)
@@ -125,9 +125,14 @@ def _path_of(entry: Entry) -> Path:
     return entry.path
 
 
-def _read_image(entry: Entry, source: Source) -> OCTVolume:
-    """A picture as a volume of one B-scan, in the channel of the source."""
-    path = _path_of(entry)
+def read_picture(path: Path, source: Pictures) -> OCTVolume:
+    """A picture as a volume of one B-scan, in the channel of the source.
+
+    Raises
+    ------
+    RecipeError
+        If the file holds several B-scans, or has no such channel.
+    """
     if source.channel == "grey":
         volume = _one_bscan(path)
     else:

@@ -16,7 +16,7 @@ from napari_octseg.bundles.card import (
     Step,
     check_classes,
 )
-from napari_octseg.engine.source import Source
+from napari_octseg.engine.source import Source, Target
 from napari_octseg.errors import RecipeError
 from napari_octseg.labels import LabelSet
 
@@ -49,8 +49,11 @@ class Recipe(Part):
         ``input.divisor``, and no more than ``input.size``.
     batch_size
         Samples of one update, on each device.
+    targets
+        Unlabelled scans whose look training scans are given, by the chances ``svdna``
+        and ``match`` of `augment`.
     augment
-        Fields of `engine.augment.AugmentSettings` that differ from its own values.
+        Fields of `engine.augment.AugmentSettings` that differ from those of the plane.
     n_steps, warm_up, validate_every
         Optimiser updates; those with rising learning rate; between two validations.
     patience
@@ -87,6 +90,7 @@ class Recipe(Part):
     input: Input
     postprocess: tuple[Step, ...] = ()
     sources: tuple[Source, ...]
+    targets: tuple[Target, ...] = ()
     split: str
     crop: tuple[Positive, Positive]
     batch_size: Annotated[int, Field(gt=0)] = 4
@@ -135,7 +139,13 @@ class Recipe(Part):
     def _augment_is_known(self) -> Recipe:
         from napari_octseg.engine.augment import augment_settings
 
-        augment_settings(self.input.plane, self.augment)
+        settings = augment_settings(self.input.plane, self.augment)
+        if (settings.svdna + settings.match > 0) != bool(self.targets):
+            raise ValueError("augment: svdna and match need targets, and targets them")
+        names = [s.name for s in self.sources if s.kind == "images"]
+        unknown = [t.source for t in self.targets if t.source not in (*names, "")]
+        if unknown:
+            raise ValueError(f"targets: {unknown} are not among the sources {names}")
         return self
 
     @field_validator("losses")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from napari_octseg.engine.augment import Augmenter, augment_settings
+from napari_octseg.engine.augment_warp import warp_codes, warp_image
 from napari_octseg.engine.datasets import (
     CodeTable,
     LabelledBscan,
@@ -18,6 +19,9 @@ from napari_octseg.engine.datasets import (
     on_network_grid,
 )
 from napari_octseg.engine.draws import Draws
+from napari_octseg.engine.pool import Pool
+from napari_octseg.engine.pool import Sample as Sample
+from napari_octseg.engine.restyling import Restyler, load_styles
 from napari_octseg.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -25,30 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_octseg.engine.recipe import Recipe
-    from napari_octseg.engine.source import Source
+    from napari_octseg.engine.svdna import Style
 
 _MOST_TRIES = 20  # crops drawn anew for want of rare pixels
-_MOST_PLACES = 4096
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """A labelled scan on the network's grid.
-
-    image
-        (C, H, W) float32 in 0…1; C is 1 + 2 * n_neighbours.
-    codes
-        (H, W) uint8, numbered as `code_table` does, `IGNORE` where nobody labelled.
-    source
-        Number of its source in the recipe.
-    patient
-        Whose scan it is.
-    """
-
-    image: Tensor
-    codes: Tensor
-    source: int
-    patient: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +62,8 @@ class TrainingSet:
         Samples to draw from, and held-out ones.
     tables
         Code table of each source.
+    styles
+        Looks of other scans, one list for each target of the recipe.
     """
 
     def __init__(
@@ -87,6 +72,7 @@ class TrainingSet:
         train: Sequence[Sample],
         validation: Sequence[Sample],
         tables: Sequence[CodeTable],
+        styles: Sequence[Sequence[Style]] = (),
     ) -> None:
         n_codes = max(len(table.names) for table in tables)
         self.validation = list(validation)
@@ -103,6 +89,7 @@ class TrainingSet:
         self._draws = Draws(recipe.seed)
         settings = augment_settings(recipe.input.plane, recipe.augment)
         self._augment = Augmenter(settings, recipe.seed + 1)
+        self._restyle = Restyler(styles, settings)
 
     def batch(self, n: int) -> Batch:
         """`n` augmented crops, each of a source drawn by weight."""
@@ -113,11 +100,14 @@ class TrainingSet:
             torch.stack([self.membership[source] for _, _, source in drawn]),
         )
 
+    @property
+    def train(self) -> list[Sample]:
+        """All training samples, source by source."""
+        return [sample for pool in self._pools for sample in pool.samples]
+
     def labels(self) -> Iterator[tuple[Tensor, int]]:
         """Codes (H, W) of every training sample, and the number of its source."""
-        for pool in self._pools:
-            for sample in pool.samples:
-                yield sample.codes, sample.source
+        return ((sample.codes, sample.source) for sample in self.train)
 
     def reseed(self, seed: int) -> None:
         """Draw other samples: each of several processes has its own."""
@@ -143,59 +133,13 @@ class TrainingSet:
         pool = self._pools[number]
         for _ in range(_MOST_TRIES):
             sample, centre = pool.draw(self._draws)
-            image, codes = self._augment.warp(
-                sample.image, sample.codes, self._crop, centre
-            )
+            depth, width = sample.codes.shape
+            grid = self._augment.draw_grid((depth, width), self._crop, centre)
+            codes = warp_codes(sample.codes, grid)
             if pool.keeps(codes, self._draws):
                 break
-        return self._augment.recolour(image), codes, number
-
-
-class Pool:
-    """The training samples of one source, and which of their pixels are rare.
-
-    Parameters
-    ----------
-    source
-        Says how often crops are centred on rare pixels.
-    samples
-        What to draw from.
-    focus
-        Numbered codes of the rare pixels.
-    """
-
-    def __init__(
-        self, source: Source, samples: Sequence[Sample], focus: Sequence[int]
-    ) -> None:
-        self.source = source
-        self.samples = list(samples)
-        self._focus = torch.tensor(focus, dtype=torch.uint8)
-        self._places = [self._places_of(s.codes) for s in samples if source.focus]
-
-    def draw(self, draws: Draws) -> tuple[Sample, tuple[int, int] | None]:
-        """A sample, and where to centre the crop (None: anywhere)."""
-        chosen = draws.below(len(self.samples))
-        if not self.source.focus or not draws.chance(self.source.focus):
-            return self.samples[chosen], None
-        places = self._places[chosen]
-        if not len(places):
-            return self.samples[chosen], None
-        row, column = places[draws.below(len(places))].tolist()
-        return self.samples[chosen], (row, column)
-
-    def keeps(self, codes: Tensor, draws: Draws) -> bool:
-        """Whether a crop is to be trained on: all with rare pixels, some without."""
-        if self.source.keep_empty == 1 or self._is_focus(codes).any():
-            return True
-        return draws.chance(self.source.keep_empty)
-
-    def _is_focus(self, codes: Tensor) -> Tensor:
-        return torch.isin(codes, self._focus)
-
-    def _places_of(self, codes: Tensor) -> Tensor:
-        """(n, 2) rows and columns of rare pixels, at most some evenly spread ones."""
-        places = self._is_focus(codes).nonzero()
-        return places[:: 1 + len(places) // _MOST_PLACES].to(torch.int32)
+        image = self._restyle(sample.image, self._augment.draws)
+        return self._augment.recolour(warp_image(image, grid)), codes, number
 
 
 def load_training_set(recipe: Recipe, data: Path) -> TrainingSet:
@@ -220,7 +164,12 @@ def load_training_set(recipe: Recipe, data: Path) -> TrainingSet:
         for bscan in load_source(source, data, recipe):
             side = validation if bscan.held_out else train
             side.append(_sample(bscan, recipe, number))
-    loaded = TrainingSet(recipe, train, validation, tables)
+    trained = {
+        source.name: [s.image for s in train if s.source == number]
+        for number, source in enumerate(recipe.sources)
+    }
+    styles = load_styles(recipe, data, trained)
+    loaded = TrainingSet(recipe, train, validation, tables, styles)
     if not any(loaded.weights):
         raise RecipeError(
             f"The recipe {recipe.name!r} leaves no B-scan to train on",

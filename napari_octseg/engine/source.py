@@ -51,24 +51,58 @@ Validation = (
 )
 
 
-class Source(Part):
+class Pictures(Part):
+    """Images in a folder, and how they are read.
+
+    folder, images
+        Folder below the data root; pattern of the images.
+    exclude
+        Names (without suffix) of images to leave out.
+    channel, invert
+        Which channel of a colour image; whether dark and bright change places.
+    spacing_um
+        (axial, lateral) µm, where known and not in the files.
+    devices, description, licence, reference
+        For the card.
+    """
+
+    name: str
+    folder: str = ""
+    images: str = "images/*"
+    exclude: tuple[str, ...] = ()
+    channel: Literal["grey", "red", "green", "blue"] = "grey"
+    invert: bool = False
+    spacing_um: tuple[Micrometres, Micrometres] | None = None
+    devices: str = ""
+    description: str = ""
+    licence: str = ""
+    reference: str = ""
+
+
+class Target(Pictures):
+    """Unlabelled scans whose look training scans are given (`engine.svdna`).
+
+    source
+        Name of a labelled source whose training scans it is, instead of a folder of its
+        own: held-out scans are not looked at.
+    n_most
+        Take this many of the images at most, evenly spread over the folder.
+    """
+
+    source: str = ""
+    n_most: Positive = 48
+
+
+class Source(Pictures):
     """One data set: where its scans are and what its label codes may stand for.
 
     kind
         ``images``: pictures in a folder, B-scans or en-face images as the recipe's
         ``input.plane`` says. ``phantom``: synthetic scans.
-    folder, images
-        Folder below the data root; pattern of the images.
     labels, mask
         Label file of an image, and the file that is 0 where it must not be looked at
         (outside of the field of view; empty: there is none). ``{stem}`` is the image's
         name, ``{number}`` the last number in it as it is written.
-    exclude
-        Names of images to leave out.
-    channel, invert
-        Which channel of a colour image; whether dark and bright change places.
-    spacing_um
-        (axial, lateral) µm, where known and not in the files.
     neighbours
         Images whose names differ in the last number only, by one, are neighbouring
         B-scans of a volume. Otherwise each image is a scan of its own.
@@ -96,6 +130,9 @@ class Source(Part):
     focus, focus_codes
         Chance that a crop is centred on a pixel of one of these label codes, where the
         image has any.
+    roi
+        Chance that another crop is centred, in depth, on where there is something to
+        see (`roi.entropy_roi`). Only crops lower than the image need it.
     keep_empty
         Chance that a crop without any of `focus_codes` is kept, not drawn anew.
     n_phantoms, n_bscans
@@ -106,18 +143,12 @@ class Source(Part):
         What is labelled in a phantom. ``layers``: codes of `phantom.LAYER_SET`.
         ``findings``: codes of `phantom.FINDING_SET`. ``biomarkers``: these, and
         `phantom_source.HEALTHY` for what is left of retina and inner choroid.
+        ``vessels``: 1 is a vessel in an en-face projection.
     """
 
-    name: str
     kind: Literal["images", "phantom"] = "images"
-    folder: str = ""
-    images: str = "images/*"
     labels: str = "labels/{stem}.png"
     mask: str = ""
-    exclude: tuple[str, ...] = ()
-    channel: Literal["grey", "red", "green", "blue"] = "grey"
-    invert: bool = False
-    spacing_um: tuple[Micrometres, Micrometres] | None = None
     neighbours: bool = False
     codes: dict[int, tuple[str, ...]] = Field(default_factory=dict)
     index: str = ""
@@ -129,15 +160,12 @@ class Source(Part):
     weight: Annotated[float, Field(ge=0)] = 1.0
     focus: Share = 0.0
     focus_codes: tuple[int, ...] = ()
+    roi: Share = 0.0
     keep_empty: Annotated[float, Field(gt=0, le=1)] = 1.0
     n_phantoms: Count = 0
     n_bscans: Positive = 1
     findings: bool = False
-    truth: Literal["layers", "findings", "biomarkers"] = "layers"
-    devices: str = ""
-    description: str = ""
-    licence: str = ""
-    reference: str = ""
+    truth: Literal["layers", "findings", "biomarkers", "vessels"] = "layers"
 
     @model_validator(mode="after")
     def _meanings_do_not_overlap(self) -> Source:

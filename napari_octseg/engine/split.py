@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from napari_octseg.engine.source import Source
+    from napari_octseg.engine.source import Pictures, Source
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def list_source(source: Source, root: Path) -> list[Entry]:
         rows: list[dict[str, str]] = [{} for _ in numbers]
         patients = names
     else:
-        paths = _images(source, root)
-        names = [path.stem for path in paths if path is not None]
+        found = find_pictures(source, root)
+        paths, names = found, [path.stem for path in found]
         rows = _rows(source, root, names)
         patients = [
             _patient(source, name, row) for name, row in zip(names, rows, strict=True)
@@ -81,7 +81,14 @@ def last_number(name: str) -> str:
     return numbers[-1] if numbers else ""
 
 
-def _images(source: Source, root: Path) -> list[Path]:
+def find_pictures(source: Pictures, root: Path) -> list[Path]:
+    """Its files in natural order.
+
+    Raises
+    ------
+    RecipeError
+        If there are none, or one to exclude does not exist.
+    """
     found = [p for p in (root / source.folder).glob(source.images) if p.is_file()]
     if not found:
         raise RecipeError(
@@ -183,7 +190,7 @@ def _shuffled(patients: Sequence[str], seed: int) -> list[str]:
 
 
 def _check_names(
-    source: Source, field: str, given: Sequence[str] | set[str], known: set[str]
+    source: Pictures, field: str, given: Sequence[str] | set[str], known: set[str]
 ) -> None:
     strange = sorted(set(given) - known)
     if strange:
