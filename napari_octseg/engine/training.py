@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from napari_octseg.engine.run_log import RunLog
 from napari_octseg.engine.run_state import RunState, is_finished, read_last
 from napari_octseg.engine.sampling import load_training_set
 from napari_octseg.engine.validation import dice_scores
+from napari_octseg.errors import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -69,7 +71,8 @@ def iter_train(
     Raises
     ------
     RecipeError
-        If data are missing, or the run folder holds the run of another recipe.
+        If data are missing, the run folder holds the run of another recipe, or the
+        loss is not finite any more.
     """
     run = settings.run
     run.mkdir(parents=True, exist_ok=True)
@@ -90,6 +93,12 @@ def iter_train(
         log.keep(recipe)
         while not state.finished:
             values = _update(state, criterion)
+            if not math.isfinite(values["loss"]):
+                raise RecipeError(
+                    f"The loss is {values['loss']} after {state.step} updates",
+                    todo="lower learning_rate or clip in the recipe, or train in "
+                    "32-true; the best weights so far are kept",
+                )
             log.add(values)
             message = (
                 f"step {state.step} of {recipe.n_steps}, loss {values['loss']:.3f}"

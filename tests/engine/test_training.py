@@ -321,3 +321,21 @@ def test_precision_is_chosen(recipe: Recipe, data: Path, tmp_path: Path) -> None
     ]
     assert losses[0] != losses[1]
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
+
+
+def test_a_loss_that_leaves_the_numbers_ends_the_training(
+    recipe: Recipe, data: Path, tmp_path: Path
+) -> None:
+    wild = recipe.model_copy(
+        update={
+            "optimiser": "sgdm",
+            "learning_rate": 1e30,
+            "warm_up": 0,
+            "clip": 0.0,
+            "validate_every": 1,
+        }
+    )
+    settings = TrainSettings(data, tmp_path / "run", device="cpu")
+    with pytest.raises(RecipeError, match="lower learning_rate"):
+        drain(wild, settings)
+    assert (settings.run / "best.pt").is_file()
