@@ -46,7 +46,8 @@ def run(*arguments: object) -> tuple[int, str]:
 def test_help_names_every_command() -> None:
     code, text = run("--help")
     assert code == 0
-    for command in "view segment models phantom train cross-validate ship evaluate demo".split():
+    commands = "view segment models phantom train cross-validate ship evaluate demo"
+    for command in commands.split():
         assert command in text
         assert run(command, "--help")[0] == 0
 
