@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
     from pathlib import Path
 
+    from torch import nn
+
     from napari_octseg.bundles.card import ModelCard
     from napari_octseg.bundles.score import Score
     from napari_octseg.engine.recipe import Recipe
@@ -106,8 +108,7 @@ def iter_measure(
         What the scans are of the source, for the scores.
     """
     classes = card.label_set.names
-    # As long as these are held, no scan needs to load them again.
-    held = [loaded_network(c.bundle) for c in find_models(model, card.input.plane)]
+    held = _held(model, card)
     total = sum(len(bscans) for _, bscans in scans)
     done = 0
     scores = []
@@ -123,6 +124,11 @@ def iter_measure(
             scores.append(tally.score(source.name, split))
     del held
     return scores
+
+
+def _held(model: str | Sequence[str], card: ModelCard) -> list[nn.Module]:
+    """Networks that no scan needs to load again, as long as somebody holds them."""
+    return [loaded_network(c.bundle) for c in find_models(model, card.input.plane)]
 
 
 def _card(model: str | Sequence[str], recipe: Recipe) -> ModelCard:
@@ -167,6 +173,7 @@ def judge_scans(
     model, card, device, flips
         As for `iter_measure`.
     """
+    held = _held(model, card)
     if card.input.plane == "enface":
         for one in bscans:
             image = one.volume.bscan(one.index)
@@ -196,3 +203,4 @@ def judge_scans(
                 axial_um=volume.spacing.axial,
             )
             yield one, judged
+    del held
