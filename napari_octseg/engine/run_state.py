@@ -119,7 +119,7 @@ class RunState:
         if hasattr(plain, "outputs"):
             self.network.mark_forward_method("outputs")
         self.schedule = Schedule(recipe)
-        self.adversary = _adversary_of(recipe, fabric)
+        self.adversary = _adversary_of(recipe, data, fabric)
         if fabric.world_size > 1:
             data.reseed(recipe.seed + 1000 * fabric.global_rank)
         torch.manual_seed(recipe.seed + fabric.global_rank)  # dropout
@@ -217,9 +217,17 @@ class RunState:
         self.data.load_state_dict(own)
 
 
-def _adversary_of(recipe: Recipe, fabric: Fabric) -> Adversary | None:
+def _adversary_of(
+    recipe: Recipe, data: TrainingSet, fabric: Fabric
+) -> Adversary | None:
     if recipe.adversarial is None:
         return None
+    if not any(bool((member.sum(1) <= 1).all()) for member in data.membership):
+        raise RecipeError(
+            "adversarial: no data set tells all its classes apart, so there are no "
+            "drawn labels to show to the discriminator",
+            todo="add a source whose codes are one class each, or leave it out",
+        )
     n_channels = 1 + 2 * recipe.input.n_neighbours
     images = (recipe.batch_size, n_channels, *recipe.crop)
     probabilities = (recipe.batch_size, len(recipe.classes), *recipe.crop)

@@ -339,3 +339,12 @@ def test_a_loss_that_leaves_the_numbers_ends_the_training(
     with pytest.raises(RecipeError, match="lower learning_rate"):
         drain(wild, settings)
     assert (settings.run / "best.pt").is_file()
+
+
+def test_a_discriminator_without_whole_labels_is_refused(
+    recipe: Recipe, data: Path, tmp_path: Path
+) -> None:
+    _, tissue = recipe.sources  # its one code is RNFL or GCIPL
+    judged = recipe.model_copy(update={"sources": (tissue,), **JUDGED})
+    with pytest.raises(RecipeError, match="adversarial: no data set tells"):
+        drain(judged, TrainSettings(data, tmp_path / "run", device="cpu"))
