@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,9 +121,36 @@ class Up(nn.Module):
     def forward(self, x: Tensor, like: Tensor) -> Tensor:
         """(N, in_channels, H, W) → (N, out_channels, rows and columns of `like`)."""
         rows, columns = like.shape[-2], like.shape[-1]
+        x = self.before(x)
+        doubled = in_phases(x, self.up) if self.training else self.up(x)
         # One row too many at most: the centre crop takes it from the end.
-        out: Tensor = self.after(self.up(self.before(x))[..., :rows, :columns])
+        out: Tensor = self.after(doubled[..., :rows, :columns])
         return out
+
+
+def in_phases(x: Tensor, conv: nn.ConvTranspose2d) -> Tensor:
+    """What `conv` (7×7, stride 2, padding 2) makes of `x`, as one plain convolution.
+
+    Each of the 2 × 2 phases of the output is a convolution of the input with every
+    second tap. Forward and backward are ten times as fast on a CPU, which has no quick
+    form for transposed convolutions wider than their stride.
+
+    Parameters
+    ----------
+    x
+        (N, C_in, H, W).
+
+    Returns
+    -------
+    (N, C_out, 2 H + 1, 2 W + 1).
+    """
+    taps = functional.pad(conv.weight, (0, 1, 0, 1))  # 8×8: four for each phase
+    taps = taps.reshape(conv.in_channels, conv.out_channels, 4, 2, 4, 2).flip(2, 4)
+    # (in, out, row, row phase, column, column phase) → out · phases, as shuffled below
+    kernel = taps.permute(1, 3, 5, 0, 2, 4).flatten(0, 2)
+    bias = None if conv.bias is None else conv.bias.repeat_interleave(4)
+    phases = functional.conv2d(x, kernel, bias, padding=2)
+    return functional.pixel_shuffle(phases, 2)[..., :-1, :-1]
 
 
 class RASPNet(nn.Module):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from napari_octseg.errors import ModelError
 from napari_octseg.networks import build
-from napari_octseg.networks.raspnet import Bottleneck, Pyramid, RASPNet
+from napari_octseg.networks.raspnet import Bottleneck, Pyramid, RASPNet, in_phases
 
 
 def small(**arguments: object) -> RASPNet:
@@ -92,6 +92,25 @@ def test_a_grey_image_is_repeated() -> None:
     network = small()
     grey = torch.rand(1, 1, 32, 32)
     torch.testing.assert_close(network(grey), network(grey.repeat(1, 3, 1, 1)))
+
+
+def test_in_phases_a_transposed_convolution_gives_the_same_and_the_same_gradient() -> (
+    None
+):
+    torch.manual_seed(0)
+    conv = nn.ConvTranspose2d(5, 3, 7, stride=2, padding=2)
+    image = torch.randn(2, 5, 6, 9)
+    weighting = torch.randn(2, 3, 13, 19)
+    found = {}
+    for way in (conv, lambda x: in_phases(x, conv)):
+        conv.zero_grad()
+        out = way(image)
+        (out * weighting).sum().backward()
+        assert conv.weight.grad is not None
+        found[way] = out.detach(), conv.weight.grad.clone()
+    (plain, plain_gradient), (phased, phased_gradient) = found.values()
+    torch.testing.assert_close(phased, plain, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(phased_gradient, plain_gradient, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
