@@ -17,6 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_octseg.bundles.evidence import honest_limits
+from napari_octseg.bundles.figures import MEAN, seen_in
 from napari_octseg.bundles.readme import card_text
 
 if TYPE_CHECKING:
@@ -92,6 +94,7 @@ class ModelCardDialog(QDialog):
 
 def summary(card: ModelCard) -> str:
     """The card in a few lines of rich text."""
+    limits = honest_limits(card)
     classes = ", ".join(c.name for c in card.classes[1:])
     data = "; ".join(f"{d.name} ({d.n_images})" for d in card.training.data)
     scores = "<br>".join(_score(score) for score in card.metrics if score.dice)
@@ -99,7 +102,7 @@ def summary(card: ModelCard) -> str:
         ("", card.description),
         ("Labels", classes),
         ("Trained on", data),
-        ("Limits", card.limits),
+        ("Limits", limits),
     ]
     lines = [
         f"<p>{f'<b>{title}:</b> ' if title else ''}{escape(text)}</p>"
@@ -107,14 +110,14 @@ def summary(card: ModelCard) -> str:
         if text
     ]
     if scores:
-        lines.insert(
-            -1 if card.limits else len(lines), f"<p><b>How well:</b> {scores}</p>"
-        )
+        lines.insert(-1 if limits else len(lines), f"<p><b>How well:</b> {scores}</p>")
     return "".join(lines)
 
 
 def _score(score: Score) -> str:
-    foreground = [v for name, v in score.dice.items() if name != "background"]
-    mean = sum(foreground) / max(len(foreground), 1)
-    text = f"mean Dice {mean:.2f} on {score.data}, {score.split} ({score.n_images})"
-    return escape(text)
+    mean = score.dice.get(MEAN, sum(score.dice.values()) / len(score.dice))
+    parts = [f"mean Dice {mean:.2f}"]
+    parts += [f"ROC-AUC {value:.3f}" for value in score.roc_auc.values()]
+    return escape(
+        f"{', '.join(parts)} on {score.data}, {score.split} ({seen_in(score)})"
+    )
