@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from napari_octseg.bundles.card import DataSource
 from napari_octseg.engine.datasets import image_on_grid
 from napari_octseg.engine.labelled_images import read_picture
 from napari_octseg.engine.split import find_pictures
@@ -61,6 +62,22 @@ def load_styles(
             )
         styles.append([Style(image) for image in _spread(images, target.n_most)])
     return styles
+
+
+def unlabelled_sources(recipe: Recipe, data: Path) -> list[DataSource]:
+    """What the card says of the targets; those that are sources are told of already."""
+    return [
+        DataSource(
+            name=target.name,
+            n_images=min(len(find_pictures(target, data)), target.n_most),
+            devices=target.devices,
+            labels=target.description or "none: their noise and grey values alone",
+            licence=target.licence,
+            reference=target.reference,
+        )
+        for target in recipe.targets
+        if not target.source
+    ]
 
 
 class Restyler:

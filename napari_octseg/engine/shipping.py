@@ -20,6 +20,7 @@ from napari_octseg.bundles.score import merged
 from napari_octseg.engine.datasets import code_table, load_source
 from napari_octseg.engine.device import choose_device, describe_device
 from napari_octseg.engine.evaluation import HELD_OUT, iter_measure
+from napari_octseg.engine.restyling import unlabelled_sources
 from napari_octseg.engine.run_state import check_plan, plan_of
 from napari_octseg.engine.tally import support_of
 from napari_octseg.networks import build
@@ -82,7 +83,13 @@ def iter_ship(
     check_plan(saved.get("plan"), plan_of(recipe), best.parent)
     network.load_state_dict(saved["weights"])
     scans = [(s, load_source(s, data, recipe)) for s in recipe.sources]
-    card = card_of(recipe, scans, hardware=hardware, n_steps=saved["step"])
+    card = card_of(
+        recipe,
+        scans,
+        unlabelled_sources(recipe, data),
+        hardware=hardware,
+        n_steps=saved["step"],
+    )
     text = recipe.model_dump_json(indent=1)
     extras = {"recipe.json": text + "\n"}
     # The figures are those of the stored (float16) weights: written, measured, then
@@ -119,6 +126,7 @@ def hardware_of(device: str) -> str:
 def card_of(
     recipe: Recipe,
     scans: Sequence[tuple[Source, Sequence[LabelledBscan]]],
+    unlabelled: Sequence[DataSource] = (),
     *,
     hardware: str,
     n_steps: int,
@@ -131,6 +139,8 @@ def card_of(
         Of the training.
     scans
         Sources and their scans, to tell what was trained on.
+    unlabelled
+        Further data sets, whose look alone was used.
     hardware, n_steps
         What it was trained on, and for how many updates.
     """
@@ -148,9 +158,12 @@ def card_of(
         input=recipe.input,
         postprocess=recipe.postprocess,
         training=Training(
-            data=tuple(
-                _trained_on(source, [b for b in bscans if not b.held_out], recipe)
-                for source, bscans in scans
+            data=(
+                *(
+                    _trained_on(source, [b for b in bscans if not b.held_out], recipe)
+                    for source, bscans in scans
+                ),
+                *unlabelled,
             ),
             split=f"{recipe.split}. {_CHOICE}",
             recipe=f"recipe.json; {n_steps} updates of {recipe.batch_size} images",
