@@ -177,4 +177,5 @@ def _whole_numbers(values: NDArray[Any], path: Path) -> NDArray[Any]:
         raise ReadError(
             f"{path.name} holds fractions", allowed="labels: whole numbers 0 to 255"
         )
-    return whole.astype(np.int64)
+    codes: NDArray[np.int64] = whole.astype(np.int64)
+    return codes

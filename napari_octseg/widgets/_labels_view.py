@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
-from qtpy.QtWidgets import QGroupBox, QLabel, QVBoxLayout
+from qtpy.QtWidgets import QGroupBox, QLabel, QPushButton, QVBoxLayout
 from superqt.utils import qthrottled
 
 from napari_octseg.widgets._layers import (
@@ -55,12 +55,18 @@ class LabelsView(QGroupBox):
         )
         self.saver = LabelsSaver()
         self.save_button = self.saver.button
+        self.measure_button = QPushButton("Quantify…")
+        self.measure_button.setToolTip(
+            "Shares, areas and volumes of the whole scan, and the 3-D view"
+        )
+        self.measure_button.clicked.connect(self._on_measure)
         layout = QVBoxLayout(self)
         for widget in (
             self.caption,
             self.class_table,
             self.boundary_switch,
             self.unsure_switch,
+            self.measure_button,
             self.saver,
         ):
             layout.addWidget(widget)
@@ -103,6 +109,12 @@ class LabelsView(QGroupBox):
             facts_of(active)
         ):
             self.show_labels(active)
+
+    def _on_measure(self) -> None:
+        from napari_octseg.widgets.measure import show_measures
+
+        if self._layer is not None:
+            show_measures(self._viewer, self, self._layer)
 
     def _on_removed(self, event: Any) -> None:
         if event.value is self._layer:

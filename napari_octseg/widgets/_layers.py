@@ -94,7 +94,7 @@ def volume_of(layer: Image) -> OCTVolume:
         if isinstance(origin, OCTVolume)
         else OCTVolume(
             grey,
-            spacing=_spacing_of(layer, Origin.FILE),
+            spacing=spacing_of(layer, Origin.FILE),
             source=layer.source.path,
             notes=("The file was opened by napari: eye and device are not known.",),
         )
@@ -215,7 +215,7 @@ def _changed(origin: OCTVolume, grey: Any, layer: Image) -> OCTVolume:
     note = "The pixels were changed in napari: they are not those of the file."
     changed = OCTVolume(
         grey,
-        spacing=origin.spacing if keeps_axes else _spacing_of(layer, Origin.DERIVED),
+        spacing=origin.spacing if keeps_axes else spacing_of(layer, Origin.DERIVED),
         laterality=origin.laterality,
         device=origin.device,
         source=origin.source,
@@ -227,7 +227,7 @@ def _changed(origin: OCTVolume, grey: Any, layer: Image) -> OCTVolume:
     return changed
 
 
-def _spacing_of(layer: Image, origin: Origin) -> Spacing:
+def spacing_of(layer: Image | Labels, origin: Origin) -> Spacing:
     """Spacing in µm, where the layer has units of length."""
     values: list[float | None] = [None, None, None]
     for axis, (scale, unit) in enumerate(

@@ -5,19 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QFrame,
-    QHeaderView,
-    QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
-)
+from qtpy.QtWidgets import QTableWidgetItem
 
 from napari_octseg.io.areas import class_areas
 from napari_octseg.labels import IGNORE
+from napari_octseg.widgets._plain_table import ICON_SIZE, PlainTable, number_item
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,41 +19,23 @@ if TYPE_CHECKING:
     from napari_octseg.labels import LabelClass, LabelSet
     from napari_octseg.volume import OCTVolume
 
-_SWATCH = 14
-
 
 def swatch(colour: str) -> QIcon:
     """A square of a colour, with a grey rim that shows on dark and on light."""
-    pixmap = QPixmap(_SWATCH, _SWATCH)
+    pixmap = QPixmap(ICON_SIZE, ICON_SIZE)
     pixmap.fill(QColor(colour))
     painter = QPainter(pixmap)
     painter.setPen(QColor(128, 128, 128))
-    painter.drawRect(0, 0, _SWATCH - 1, _SWATCH - 1)
+    painter.drawRect(0, 0, ICON_SIZE - 1, ICON_SIZE - 1)
     painter.end()
     return QIcon(pixmap)
 
 
-class ClassTable(QTableWidget):
+class ClassTable(PlainTable):
     """Colour, name and area of every class on the B-scan shown; also the legend."""
 
     def __init__(self) -> None:
-        super().__init__(0, 2)
-        self.setHorizontalHeaderLabels(["class", "area"])
-        header = self.horizontalHeader()
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        header.setHighlightSections(False)
-        self.verticalHeader().hide()
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setIconSize(QSize(_SWATCH, _SWATCH))
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        super().__init__()
         self._label_set: LabelSet | None = None
 
     def show_classes(self, label_set: LabelSet) -> None:
@@ -69,17 +44,11 @@ class ClassTable(QTableWidget):
             return
         self._label_set = label_set
         shown = label_set.classes[1:]
-        self.setRowCount(len(shown))
+        self.set_size(len(shown), ["class", "area"])
         for row, one in enumerate(shown):
             self.setItem(row, 0, _name_item(one))
-            area = QTableWidgetItem("")
-            area.setTextAlignment(
-                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            )
-            self.setItem(row, 1, area)
-        self.resizeRowsToContents()
-        rows = sum(self.rowHeight(row) for row in range(len(shown)))
-        self.setFixedHeight(self.horizontalHeader().sizeHint().height() + rows + 4)
+            self.setItem(row, 1, number_item(""))
+        self.fit_height()
 
     def show_areas(self, labels: NDArray[np.uint8], volume: OCTVolume) -> None:
         """Fill in the areas on one B-scan.

@@ -6,6 +6,7 @@ import pytest
 from npe2 import PluginManifest
 
 import napari_octseg
+from napari_octseg.widgets.measure import MeasureWidget
 from napari_octseg.widgets.scan import ScanWidget
 from napari_octseg.widgets.segment import SegmentWidget
 from napari_octseg.widgets.workbench import WorkbenchWidget
@@ -29,9 +30,11 @@ def test_the_workbench_and_its_panels_are_in_the_menus(manifest):
         "Workbench",
         "Scan",
         "Segment",
+        "Measure",
     ]
-    offered = manifest.contributions.menus["napari/layers/segment"]
-    assert {item.command for item in offered} <= {widget.command for widget in widgets}
+    for menu in ("napari/layers/segment", "napari/layers/measure"):
+        offered = {item.command for item in manifest.contributions.menus[menu]}
+        assert offered <= {widget.command for widget in widgets}
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,7 @@ def test_the_workbench_and_its_panels_are_in_the_menus(manifest):
         ("Workbench", WorkbenchWidget),
         ("Scan", ScanWidget),
         ("Segment", SegmentWidget),
+        ("Measure", MeasureWidget),
     ],
 )
 def test_each_entry_docks_its_widget(

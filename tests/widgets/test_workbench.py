@@ -22,7 +22,8 @@ def test_every_tab_works_and_none_is_dead(qtbot, viewer, models, volume):
     workbench = WorkbenchWidget(viewer)
     viewer.window.add_dock_widget(workbench, name="Workbench")
     tabs = workbench.tabs
-    assert [tabs.tabText(i) for i in range(tabs.count())] == ["Scan", "Segment"]
+    titles = [tabs.tabText(i) for i in range(tabs.count())]
+    assert titles == ["Scan", "Segment", "Measure"]
     where = tabs.tabBar().tabRect(1).center()
     qtbot.mouseClick(tabs.tabBar(), Qt.MouseButton.LeftButton, pos=where)
     assert tabs.currentWidget() is workbench.segment
