@@ -69,11 +69,49 @@ def centred(image: Tensor) -> Tensor:
     return image * (255 / 128) - 1
 
 
+_LOCAL_PX = 65
+_BLACK = 0.04
+
+
+def local_contrast(image: Tensor) -> Tensor:
+    """Zero mean and unit deviation within 65 × 65 px around each pixel, for vessels.
+
+    Uneven light, and the way an en-face image was made, fall out. Black, as around the
+    field of view of a photograph, takes no part and becomes 0.
+
+    Parameters
+    ----------
+    image
+        (…, H, W) float32 in 0…1.
+    """
+    rows, columns = image.shape[-2:]
+    flat = image.reshape(-1, 1, rows, columns)
+    counted = (flat >= _BLACK).to(flat.dtype)
+    share = _box_mean(counted).clamp_min(1e-3)
+    mean = _box_mean(flat * counted) / share
+    squares = _box_mean(flat.square() * counted) / share
+    deviation = (squares - mean.square()).clamp_min(0).sqrt()
+    # Of plain areas the noise is not blown up.
+    local = (flat - mean) / deviation.clamp_min(0.01) * counted
+    return local.reshape(image.shape)
+
+
+def _box_mean(image: Tensor) -> Tensor:
+    """Mean within the window around each pixel, of what lies in the image."""
+    reach = _LOCAL_PX // 2
+    for kernel, padding in (((_LOCAL_PX, 1), (reach, 0)), ((1, _LOCAL_PX), (0, reach))):
+        image = functional.avg_pool2d(
+            image, kernel, stride=1, padding=padding, count_include_pad=False
+        )
+    return image
+
+
 INTENSITY: dict[str, Callable[[Tensor], Tensor]] = {
     "unit": unit,
     "zscore": zscore,
     "column_l2": column_l2,
     "centred": centred,
+    "local_contrast": local_contrast,
 }
 
 

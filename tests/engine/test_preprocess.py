@@ -47,8 +47,32 @@ def test_centred_is_128_subtracted_and_divided() -> None:
     assert torch.allclose(centred, (grey - 128) / 128, atol=1e-6)
 
 
+def test_local_contrast_is_that_of_the_65_px_around_a_pixel() -> None:
+    plain = image(90, 100) * 0.9 + 0.1
+    found = normalise(plain, "local_contrast")[0]
+    for row, column in ((0, 0), (45, 50), (89, 3)):
+        near = plain[0, max(row - 32, 0) : row + 33, max(column - 32, 0) : column + 33]
+        expected = (plain[0, row, column] - near.mean()) / near.std(correction=0)
+        assert found[row, column] == pytest.approx(expected.item(), abs=1e-3)
+
+
+def test_local_contrast_is_the_same_in_dim_and_faint_images() -> None:
+    plain = image(40, 50) * 0.8 + 0.1
+    faint = normalise(plain * 0.4 + 0.2, "local_contrast")
+    assert torch.allclose(faint, normalise(plain, "local_contrast"), atol=1e-3)
+
+
+def test_black_around_a_field_of_view_takes_no_part_in_local_contrast() -> None:
+    plain = image(40, 50) * 0.8 + 0.1
+    framed = torch.nn.functional.pad(plain, (20, 0))
+    found = normalise(framed, "local_contrast")
+    assert torch.all(found[..., :20] == 0)
+    alone = normalise(plain, "local_contrast")
+    assert torch.allclose(found[..., 20:], alone, atol=1e-3)
+
+
 def test_an_all_black_image_stays_finite() -> None:
-    for name in ("unit", "zscore", "column_l2", "centred"):
+    for name in ("unit", "zscore", "column_l2", "centred", "local_contrast"):
         assert normalise(torch.zeros(1, 4, 4), name).isfinite().all()
 
 
