@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_octseg.engine.device import has_onednn
+from napari_octseg.engine.graph import both_sides
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -91,7 +92,8 @@ class PhasedTransposedConv2d(nn.Module):
 
     Each of the 2 × 2 phases of the output is a convolution of the input with every
     second tap. All four in one convolution are four times as fast in bf16 as oneDNN's
-    transposed one, which has no quick form for kernels larger than the stride.
+    transposed one, which has no quick form for kernels larger than the stride; in
+    fp32 they are as fast.
     """
 
     def __init__(self, conv: nn.ConvTranspose2d, *, relu: bool) -> None:
@@ -102,40 +104,53 @@ class PhasedTransposedConv2d(nn.Module):
         taps[..., : kernel[0], : kernel[1]] = conv.weight.detach()
         # (in, out, row, row phase, column, column phase) → phases · out channels
         taps = taps.view(n_in, n_out, half[0], 2, half[1], 2).permute(3, 5, 1, 0, 2, 4)
+        self.kernel = kernel
+        self.crop = both_sides(conv.padding)
+        # What is cropped at all edges alike is not computed in the first place.
+        padding = [h - 1 - crop // 2 for h, crop in zip(half, self.crop, strict=True)]
         phases = nn.Conv2d(
-            n_in, 4 * n_out, (half[0], half[1]), padding=(half[0] - 1, half[1] - 1)
+            n_in, 4 * n_out, (half[0], half[1]), padding=(padding[0], padding[1])
         )
         weight = taps.flip(4, 5).reshape_as(phases.weight)
         bias = weight.new_zeros(n_out) if conv.bias is None else conv.bias.detach()
         phases.weight = nn.Parameter(weight, requires_grad=False)
         phases.bias = nn.Parameter(bias.repeat(4), requires_grad=False)
         self.phases = PackedConv2d(phases, relu=relu)
-        self.crop = both_sides(conv.padding)
-        self.kernel = kernel
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C_in, H, W) → (N, C_out, H', W')."""
-        n, _, *size = x.shape
+    def forward(
+        self, x: Tensor, rows: int | None = None, columns: int | None = None
+    ) -> Tensor:
+        """(N, C_in, H, W) → (N, C_out, H', W') or its first `rows` and `columns`."""
+        n = len(x)
         found: Tensor = self.phases(x).permute(0, 2, 3, 1)
-        _, rows, columns, channels = found.shape
-        out = found.view(n, rows, columns, 2, 2, channels // 4).transpose(2, 3)
-        out = out.reshape(n, 2 * rows, 2 * columns, channels // 4).permute(0, 3, 1, 2)
-        top, left = self.crop
-        high, wide = (
-            2 * (length - 1) + kernel - 2 * crop
-            for length, kernel, crop in zip(size, self.kernel, self.crop, strict=True)
-        )
-        return out[..., top : top + high, left : left + wide]
+        _, high, wide, channels = found.shape
+        out = found.view(n, high, wide, 2, 2, channels // 4).transpose(2, 3)
+        # (n, row, row phase, column, column phase, channel): rows and columns that will
+        # be cut off are not copied.
+        ends = []
+        for dim, size, kept, kernel, crop in zip(
+            (1, 3), x.shape[2:], (rows, columns), self.kernel, self.crop, strict=True
+        ):
+            length = 2 * (size - 1) + kernel - 2 * crop
+            length = length if kept is None else min(length, kept)
+            start = crop % 2
+            out = out.narrow(dim, 0, (start + length + 1) // 2)
+            ends.append(slice(start, start + length))
+        out = out.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
+        return out[..., ends[0], ends[1]]
 
 
 def can_be_phased(conv: nn.Module | None) -> TypeIs[nn.ConvTranspose2d]:
-    """Whether `PhasedTransposedConv2d` computes this, and faster."""
+    """Whether `PhasedTransposedConv2d` computes this, and as fast or faster."""
+    if type(conv) is not nn.ConvTranspose2d:
+        return False
+    crops = zip(both_sides(conv.padding), conv.kernel_size, strict=True)
     return (
-        type(conv) is nn.ConvTranspose2d
-        and both_sides(conv.stride) == [2, 2]
+        both_sides(conv.stride) == [2, 2]
         and both_sides(conv.dilation) == [1, 1]
         and both_sides(conv.output_padding) == [0, 0]
         and min(conv.kernel_size) > 2
+        and all(crop < kernel for crop, kernel in crops)
         and conv.groups == 1
     )
 
@@ -160,10 +175,3 @@ class HalvingMaxPool(nn.Module):
         return torch.maximum(paired[..., :channels], paired[..., channels:]).permute(
             0, 3, 1, 2
         )
-
-
-def both_sides(value: object) -> list[int]:
-    """Both sizes of a 2-D window, from one number or two."""
-    if isinstance(value, (tuple, list)):
-        return [int(v) for v in value]
-    return [int(value)] * 2  # type: ignore[call-overload]

@@ -18,6 +18,8 @@ from napari_octseg.engine.kernels import PackedConv2d
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_octseg.networks.retouch import MultiScaleHead
+
 _PIXELS_AT_ONCE = 16_384
 
 
@@ -115,17 +117,18 @@ class ExactHead(nn.Module):
         return out.view(n, len(weight), rows, columns)
 
 
-class ExactPart(nn.Module):
-    """A part of a network that computes in fp32, from activations of any precision."""
+class ExactScales(nn.Module):
+    """A head of many scales in fp32, from activations of any precision."""
 
-    def __init__(self, part: nn.Module) -> None:
+    def __init__(self, head: MultiScaleHead) -> None:
         super().__init__()
-        self.part = part
+        self.taps = nn.ModuleList(ExactHead(taps) for taps in head.as_pointwise())
+        self.combine = head.combined
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """The output of the part, float32."""
-        out: Tensor = self.part([feature.float() for feature in features])
-        return out
+        """Features of each scale → logits (N, n_classes, H, W) float32."""
+        pairs = zip(self.taps, features, strict=True)
+        return self.combine([taps(feature) for taps, feature in pairs])
 
 
 def to_half(network: nn.Module, dtype: torch.dtype) -> None:
@@ -141,7 +144,7 @@ def to_half(network: nn.Module, dtype: torch.dtype) -> None:
     dtype
         bf16 or fp16.
     """
-    if isinstance(network, (ExactHead, ExactPart, nn.BatchNorm2d)):
+    if isinstance(network, (ExactHead, ExactScales, nn.BatchNorm2d)):
         return
     for module in network.children():
         to_half(module, dtype)

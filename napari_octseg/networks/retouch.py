@@ -181,30 +181,42 @@ class MultiScaleHead(nn.Module):
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Features (N, widths[i], H_i, W_i) → logits (N, n_classes, H, W)."""
-        # (classes, channels, 3, 3) → tap by tap (9 · classes, channels, 1, 1)
-        weight = self.conv.weight.permute(2, 3, 0, 1).flatten(0, 2)[..., None, None]
-        first = self.widths[0]
-        taps = functional.conv2d(features[0], weight[:, :first])
-        for feature, width in zip(features[1:], self.widths[1:], strict=True):
-            larger = functional.interpolate(taps, scale_factor=2.0, mode="nearest")
-            part = weight[:, first : first + width]
-            taps = larger[..., 2:-2, 2:-2] + functional.conv2d(feature, part)
-            first += width
-        return self._shifted_sum(taps) + self.bias
+        parts = self._tap_weights()
+        pairs = zip(features, parts, strict=True)
+        return self.combined([functional.conv2d(x, part) for x, part in pairs])
 
-    def _shifted_sum(self, taps: Tensor) -> Tensor:
-        rows, columns = taps.shape[-2:]
-        padded = functional.pad(taps, (1, 1, 1, 1))
-        shifted = [
-            padded[
-                :,
-                tap * self.n_classes : (tap + 1) * self.n_classes,
-                tap // 3 : tap // 3 + rows,
-                tap % 3 : tap % 3 + columns,
-            ]
-            for tap in range(9)
+    def _tap_weights(self) -> list[Tensor]:
+        """For each scale (9 · n_classes, channels, 1, 1), tap by tap."""
+        weight = self.conv.weight.permute(2, 3, 0, 1).flatten(0, 2)[..., None, None]
+        starts = [sum(self.widths[:scale]) for scale in range(len(self.widths))]
+        return [
+            weight[:, start : start + width]
+            for start, width in zip(starts, self.widths, strict=True)
         ]
-        return sum(shifted[1:], shifted[0])
+
+    def as_pointwise(self) -> list[nn.Conv2d]:
+        """The products of each scale with the taps, as 1×1 convolutions."""
+        products = []
+        for weight in self._tap_weights():
+            n_taps, width = weight.shape[:2]
+            product = nn.Conv2d(width, n_taps, 1, bias=False)
+            product.weight = nn.Parameter(weight.detach().clone())
+            products.append(product)
+        return products
+
+    def combined(self, products: Sequence[Tensor]) -> Tensor:
+        """Products (N, 9 · n_classes, H_i, W_i) → logits (N, n_classes, H, W)."""
+        taps = products[0]
+        for product in products[1:]:
+            larger = functional.interpolate(taps, scale_factor=2.0, mode="nearest")
+            taps = larger[..., 2:-2, 2:-2] + product
+        logits: Tensor = self.bias
+        for tap in range(9):
+            down, right = tap // 3 - 1, tap % 3 - 1
+            classes = taps[:, tap * self.n_classes : (tap + 1) * self.n_classes]
+            # A row that comes from below: one less above, one of zeros below.
+            logits = logits + functional.pad(classes, (-right, right, -down, down))
+        return logits
 
 
 @fx.wrap

@@ -211,6 +211,58 @@ def test_a_transposed_convolution_in_phases_is_one(
     assert torch.allclose(found, expected, atol=1e-5)
 
 
+class Enlarging(nn.Module):
+    """A transposed convolution, crops, and 1×1 convolutions that fit it or not."""
+
+    def __init__(self, n_out: int, *, norm: bool) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose2d(4, 6, 5, stride=2, padding=1)
+        self.after = nn.Conv2d(6, n_out, 1)
+        self.norm = nn.BatchNorm2d(n_out) if norm else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, columns = x.shape[-2:]
+        cropped = self.up(x)[..., : 2 * rows, : 2 * columns]
+        mixed: Tensor = functional.relu(self.norm(self.after(cropped)))
+        return mixed
+
+
+@pytest.mark.parametrize("norm", [True, False])
+@pytest.mark.parametrize(("n_out", "merged"), [(2, True), (6, True), (7, False)])
+def test_a_pointwise_convolution_merges_into_the_transposed_one_before(
+    n_out: int, norm: bool, merged: bool
+) -> None:
+    network = lived_in(Enlarging(n_out, norm=norm))
+    fast = assert_same(network, torch.randn(2, 4, 5, 8))
+    layers = ["PhasedTransposedConv2d", "PackedConv2d", "PackedConv2d"]
+    assert sorted(names(fast)[1:], reverse=True) == layers[: 2 if merged else 3]
+
+
+def test_a_crop_from_elsewhere_than_the_corner_is_kept() -> None:
+    class Shifted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.up = nn.ConvTranspose2d(4, 6, 5, stride=2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            found: Tensor = self.up(x)[..., 1:-1, :7]
+            return found
+
+    assert_same(lived_in(Shifted()), torch.randn(2, 4, 5, 8))
+
+
+@pytest.mark.parametrize("kept", [(3, 4), (10, 14), (99, 99)])
+@pytest.mark.parametrize("padding", [0, 1, 2])
+def test_only_the_rows_and_columns_that_are_kept_are_made(
+    kept: tuple[int, int], padding: int
+) -> None:
+    conv = nn.ConvTranspose2d(4, 6, 7, stride=2, padding=padding)
+    x = torch.randn(2, 4, 5, 7).contiguous(memory_format=torch.channels_last)
+    expected = conv(x)[..., : kept[0], : kept[1]]
+    found = PhasedTransposedConv2d(conv, relu=False)(x, *kept)
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "unusual",
     [{"stride": 3}, {"stride": 2, "dilation": 2}, {"stride": 2, "groups": 2}],
