@@ -18,8 +18,9 @@ from napari_octseg.engine.brightness import evened, flattened, spread, stretched
 from napari_octseg.engine.isotropic import IsotropicGrid, isotropic_grid
 from napari_octseg.engine.progress import Progress, outcome
 from napari_octseg.engine.slab import Slab, slab_edges, slab_mean
+from napari_octseg.engine.suitability import check_pattern
 from napari_octseg.errors import VolumeError
-from napari_octseg.volume import OCTVolume, Origin, ScanPattern, Spacing
+from napari_octseg.volume import OCTVolume, Origin, Spacing
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -180,25 +181,6 @@ def phantom_projection(
     projection = project(phantom.volume, phantom.boundaries, kind)
     vessels = projection.grid.expand(phantom.vessels) > 0.5
     return projection.isotropic(), vessels
-
-
-def check_pattern(volume: OCTVolume) -> tuple[str, ...]:
-    """Notes on the scan pattern.
-
-    Raises
-    ------
-    VolumeError
-        Unless the B-scans lie side by side, as far as is known.
-    """
-    if volume.scan_pattern is ScanPattern.UNKNOWN:
-        return ("The scan pattern is not known: it was taken for a raster.",)
-    if volume.scan_pattern is not ScanPattern.RASTER:
-        raise VolumeError(
-            f"An en-face projection of a {volume.scan_pattern} scan",
-            allowed="raster scans, whose B-scans lie side by side",
-            todo="open a volume scan of this eye",
-        )
-    return ()
 
 
 def _boundaries_of(volume: OCTVolume, boundaries: Boundaries | None) -> Boundaries:

@@ -14,9 +14,10 @@ from napari_octseg.engine.enface import segment_enface
 from napari_octseg.engine.ensemble import find_models
 from napari_octseg.engine.inference import iter_segment
 from napari_octseg.engine.progress import Progress, outcome, part_of
-from napari_octseg.engine.projection import check_pattern, iter_project, slabs_of
+from napari_octseg.engine.projection import iter_project, slabs_of
 from napari_octseg.engine.slab import edge_names, slab_edges
-from napari_octseg.errors import LabelError, ModelError, VolumeError
+from napari_octseg.engine.suitability import check_enface_volume, projection_kind
+from napari_octseg.errors import LabelError, ModelError
 from napari_octseg.labels import IGNORE
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from napari_octseg.engine.slab import Slab
     from napari_octseg.labels import LabelSet
     from napari_octseg.volume import OCTVolume
-
-LEAST_BSCANS = 16
-"""B-scans from which on an en-face image is worth the name."""
 
 _LEAST_KNOWN = 0.5
 """Share of A-scans on which the layers that came with a volume must be known."""
@@ -111,7 +109,7 @@ def iter_vessel_map(
     Parameters
     ----------
     volume
-        A raster scan of at least `LEAST_BSCANS` B-scans.
+        A raster scan of at least `suitability.LEAST_BSCANS` B-scans.
     model
         Name or folder of a bundle for en-face images, or several of one label set.
     boundaries
@@ -150,9 +148,9 @@ def iter_vessel_map(
         If the device is unknown or has too little memory.
     """
     started = time.perf_counter()
-    kind = kind or _kind_of(find_models(model, "enface")[0].card)
+    kind = kind or projection_kind(find_models(model, "enface")[0].card)
     slabs = slabs_of(kind)
-    _check_volume(volume)
+    check_enface_volume(volume)
     if boundaries is None and _has_layers(volume, slabs):
         boundaries = volume.boundaries
     n_bscans = volume.n_bscans
@@ -193,30 +191,6 @@ def iter_vessel_map(
     )
     yield Progress(total, total, "vessels", result=made)
     return made
-
-
-def _kind_of(card: ModelCard) -> ProjectionKind:
-    if card.input.projection is None:
-        raise ModelError(
-            f"The model {card.name!r} takes en-face images, not projections of a "
-            "structural scan",
-            allowed="models whose card names input.projection",
-            todo="use segment_enface for an image; for a volume choose another model, "
-            "or say which projection it shall take",
-        )
-    return card.input.projection
-
-
-def _check_volume(volume: OCTVolume) -> None:
-    if volume.n_bscans < LEAST_BSCANS:
-        scan = "one B-scan" if volume.n_bscans == 1 else f"{volume.n_bscans} B-scans"
-        raise VolumeError(
-            f"An en-face model needs a volume of at least {LEAST_BSCANS} B-scans, "
-            f"this one has {scan}",
-            todo="open a volume scan, or choose a model for B-scans; for an en-face "
-            "image use segment_enface",
-        )
-    check_pattern(volume)
 
 
 def _has_layers(volume: OCTVolume, slabs: Sequence[Slab]) -> bool:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from napari_octseg import OCTVolume, iter_vessel_map, save_labels, segment
 from napari_octseg.boundaries import Boundaries
 from napari_octseg.engine import ensemble
-from napari_octseg.engine.vessel_map import LEAST_BSCANS, VesselMap, vessel_map
+from napari_octseg.engine.suitability import LEAST_BSCANS
+from napari_octseg.engine.vessel_map import VesselMap, vessel_map
 from napari_octseg.errors import LabelError, ModelError, VolumeError
 from napari_octseg.io import read_volume
 from napari_octseg.labels import IGNORE
