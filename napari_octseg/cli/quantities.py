@@ -129,7 +129,9 @@ def _label_set(
     from napari_octseg.labels import LabelSet
 
     if wanted is None:
-        known = file.label_set or (true_file and true_file.label_set)
+        known = file.label_set
+        if known is None and true_file is not None:
+            known = true_file.label_set
         if known is None:
             raise LabelError(
                 f"{file.name} does not tell what its labels stand for",
