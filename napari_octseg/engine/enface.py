@@ -113,7 +113,7 @@ def segment_enface(
         probabilities: Tensor, image: Tensor, card: ModelCard
     ) -> NDArray[np.uint8]:
         labels = most_likely(resize(probabilities, native))[0].cpu().numpy()
-        return apply_steps(labels, card)
+        return apply_steps(labels, card, probabilities[0])
 
     with freed_memory_kept():
         ensemble = load_ensemble(

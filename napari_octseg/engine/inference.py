@@ -251,7 +251,7 @@ def _finished(
         # Several models answer on the grid of the scan.
         share = torch.from_numpy(blank).float()[:, None]
         blank = (resize(share, size)[:, 0] > 0.5).numpy()
-    return finish(probabilities, native, card, blank)
+    return finish(probabilities, native, card, blank, images)
 
 
 def _empty(

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from napari_octseg.boundaries import boundaries_to_labels, enforce_order
-from napari_octseg.engine.preprocess import resize
+from napari_octseg.engine.label_steps import LABEL_STEPS, Context
+from napari_octseg.engine.resizing import resize
 from napari_octseg.engine.retina import retina_band
-from napari_octseg.errors import ModelError
-from napari_octseg.labels import IGNORE
+from napari_octseg.engine.steps import bind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -170,40 +170,12 @@ def blank_pixels(images: Tensor) -> NDArray[np.bool_]:
     return blank
 
 
-def keep_large(
-    labels: NDArray[np.uint8], *, least_px: int, classes: Sequence[int] = ()
-) -> NDArray[np.uint8]:
-    """Labels without components of fewer than `least_px` pixels (8-connected).
-
-    Parameters
-    ----------
-    labels
-        (depth, width) class indices.
-    least_px
-        Smallest component that stays.
-    classes
-        Classes to clean; all but the background if empty.
-    """
-    from skimage.measure import label as connected
-
-    cleaned = labels.copy()
-    present = [c for c in np.unique(labels) if c not in (0, IGNORE)]
-    for index in [c for c in present if not classes or c in classes]:
-        parts = connected(labels == index, connectivity=2)  # type: ignore[no-untyped-call]
-        small = np.bincount(parts.ravel()) < least_px
-        small[0] = False
-        cleaned[small[parts]] = 0
-    return cleaned
-
-
-LABEL_STEPS: dict[str, Callable[..., NDArray[np.uint8]]] = {"keep_large": keep_large}
-
-
 def finish(
     probabilities: Tensor,
     native: tuple[int, int],
     card: ModelCard,
     blank: NDArray[np.bool_] | None = None,
+    images: Tensor | None = None,
 ) -> list[BscanResult]:
     """Labels, boundaries and uncertainty of a batch, at the native size.
 
@@ -218,6 +190,9 @@ def finish(
         anatomical and edges are sub-pixel; other classes are the most likely ones.
     blank
         (N, H, W): pixels outside the scan, they stay background (`blank_pixels`).
+    images
+        (N, C, H', W'): what the network saw, padding removed, for steps that look at
+        the image; the middle channel is the B-scan itself.
 
     Raises
     ------
@@ -253,7 +228,9 @@ def finish(
     results = []
     for n, image in enumerate(labels):
         own = None if heights is None else heights[:, n]
-        results.append(BscanResult(apply_steps(image, card), own, uncertainty[n]))
+        seen = None if images is None else images[n, images.shape[1] // 2]
+        cleaned = apply_steps(image, card, probabilities[n], seen)
+        results.append(BscanResult(cleaned, own, uncertainty[n]))
     return results
 
 
@@ -262,20 +239,31 @@ def _nearest(n: int, n_source: int) -> NDArray[np.intp]:
     return ((np.arange(n) + 0.5) * n_source / n).astype(np.intp)
 
 
-def apply_steps(labels: NDArray[np.uint8], card: ModelCard) -> NDArray[np.uint8]:
+def apply_steps(
+    labels: NDArray[np.uint8],
+    card: ModelCard,
+    probabilities: Tensor | None = None,
+    image: Tensor | None = None,
+) -> NDArray[np.uint8]:
     """Labels (depth, width) after the post-processing steps of the card.
+
+    Parameters
+    ----------
+    labels
+        Class indices.
+    card
+        Names the steps.
+    probabilities
+        (n_classes, H, W) on any grid, for steps that look at them.
+    image
+        (H, W) on any grid, for steps that look at it.
 
     Raises
     ------
     ModelError
-        If the card names a step that does not exist.
+        If the card names a step that does not exist, or arguments it does not take.
     """
+    context = Context(card.label_set.names, probabilities, image)
     for step in card.postprocess:
-        if step.name not in LABEL_STEPS:
-            raise ModelError(
-                f"The post-processing step {step.name!r} is unknown",
-                allowed=", ".join(sorted(LABEL_STEPS)),
-                todo="update napari-octseg, or correct the card",
-            )
-        labels = LABEL_STEPS[step.name](labels, **step.arguments)
+        labels = bind(LABEL_STEPS, step, "post-processing step")(labels, context)
     return labels

@@ -122,12 +122,13 @@ def retina_mask(
     image: Tensor,
     volume: OCTVolume | None,
     *,
+    above: float = 6,
     below: float = 20,
     keep_vitreous: bool = False,
 ) -> Tensor:
     """Black outside the retina of the middle B-scan: `retina_mask.retina_mask`."""
     own = image[len(image) // 2].numpy()
-    kept = retina_pixels(own, below=below, keep_vitreous=keep_vitreous)
+    kept = retina_pixels(own, above=above, below=below, keep_vitreous=keep_vitreous)
     return image * torch.from_numpy(kept)
 
 

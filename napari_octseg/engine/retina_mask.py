@@ -1,7 +1,8 @@
 """Where the retina is in a grey image, with no network: RASP-Net's region of interest.
 
 The published steps without their dialogs: denoise, structure tensor, mask, an upper
-and a lower curve. Sizes are in px of 360 x 480, on which all of it runs.
+and a lower curve. Sizes are in px of 360 x 480, on which all of it runs; a scan that
+was cropped to the retina has fewer rows there.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 SIZE = (360, 480)
 """Rows and columns of the image that the curves are found in."""
 
+_WHOLE = 496
+"""Rows from which on a scan counts as a whole one (Spectralis; others have more)."""
 _WHITE = 253 / 255
 _TOP_AND_BOTTOM = 9
 """Rows in which devices write frames and lines, and no retina begins or ends."""
@@ -34,11 +37,14 @@ _SAG = (121, 61)
 """Columns of a dip of the upper and of a bump of the lower curve that are bridged."""
 _JUMP = 25
 """Rows from the course of the curve at which a column is left out (published)."""
-_ABOVE = 6
 
 
 def retina_mask(
-    image: NDArray[np.float32], *, below: float = 20, keep_vitreous: bool = False
+    image: NDArray[np.float32],
+    *,
+    above: float = 6,
+    below: float = 20,
+    keep_vitreous: bool = False,
 ) -> NDArray[np.bool_]:
     """Pixels between a curve above the ILM and a curve below the upper choroid.
 
@@ -47,8 +53,9 @@ def retina_mask(
     image
         (H, W) float32, grey values as shown or any linear function of them; the
         largest value counts as white.
-    below
-        Rows (of 360) kept below the last bright edge. 20 keeps the upper choroid.
+    above, below
+        Rows (of 360 in a whole scan) kept above the first and below the last bright
+        edge. 20 below keeps the upper choroid.
     keep_vitreous
         Keep all above, where membranes and tractions are.
 
@@ -65,10 +72,10 @@ def retina_mask(
     if curves is None:
         return np.ones(image.shape, bool)
     columns = (np.arange(width) + 0.5) * SIZE[1] / width - 0.5
-    scale = depth / SIZE[0]
+    scale = depth / working_rows(depth)
     upper, lower = (
         (np.interp(columns, np.arange(SIZE[1]), curve) + 0.5) * scale - 0.5
-        for curve in (curves[0] - _ABOVE, curves[1] + below)
+        for curve in (curves[0] - above, curves[1] + below)
     )
     row = np.arange(depth)[:, None]
     kept: NDArray[np.bool_] = row <= lower
@@ -83,14 +90,13 @@ def retina_curves(grey: NDArray[np.float32]) -> NDArray[np.float64] | None:
     Parameters
     ----------
     grey
-        `SIZE` float32 in 0…1.
+        `working_rows` x 480 float32 in 0…1.
 
     Returns
     -------
     (2, columns) rows, or None where no retina is found.
     """
-    tissue = _tissue(grey)
-    first, last = retina_band(tissue)
+    first, last = retina_band(_tissue(grey))
     found = first <= last
     if not found.any():
         return None
@@ -120,13 +126,23 @@ def structure(
     return strength
 
 
+def working_rows(depth: int) -> int:
+    """Rows that the curves are found in: `SIZE` for whole scans, fewer for crops.
+
+    Few rows mean that a scan was cropped to the retina; to stretch it to the height of
+    a whole scan would tear its layers apart.
+    """
+    return max(1, min(SIZE[0], round(depth * SIZE[0] / _WHOLE)))
+
+
 def _working_image(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`image` stretched to 0…1 and brought to `SIZE`."""
+    """`image` stretched to 0…1 and brought to `working_rows` x 480."""
     from skimage.transform import resize
 
     low, high = float(image.min()), float(image.max())
     unit = (image - low) / max(high - low, 1e-6)
-    small: NDArray[np.float32] = resize(unit, SIZE, order=1, anti_aliasing=True)  # type: ignore[no-untyped-call]
+    size = working_rows(len(image)), SIZE[1]
+    small: NDArray[np.float32] = resize(unit, size, order=1, anti_aliasing=True)  # type: ignore[no-untyped-call]
     return small.astype(np.float32)
 
 
@@ -143,13 +159,15 @@ def _tissue(grey: NDArray[np.float32]) -> NDArray[np.bool_]:
     levels = np.clip((clean - low) / (high - low) * 255, 0, 255).astype(np.uint8)
     smooth = atmed(levels) / np.float32(255)
     change = structure(smooth)
-    edge = change > _EDGE * change.mean()
+    # The mean of a whole scan, of which a crop lacks what is featureless.
+    edge = change > _EDGE * change.sum() / (SIZE[0] * SIZE[1])
     bright = smooth > _BRIGHT * threshold_otsu(smooth)  # type: ignore[no-untyped-call]
     tissue = edge | (bright & binary_dilation(edge, np.ones((_REACH, 1))))
     # Wedges and lines of white; lone white pixels are specular tissue.
     bar = np.ones((3, 9))
     tissue &= ~binary_dilation(binary_opening(white, bar), iterations=4)
-    tissue[:_TOP_AND_BOTTOM] = tissue[-_TOP_AND_BOTTOM:] = False
+    frame = round(_TOP_AND_BOTTOM * len(grey) / SIZE[0])
+    tissue[:frame] = tissue[len(grey) - frame :] = False
     tissue = binary_opening(tissue, bar)
     # The image goes on beyond its sides: what touches them is not worn off.
     half = max(_GAP)

