@@ -173,6 +173,51 @@ def test_models_that_cannot_be_averaged_are_refused_first(
     assert not (tmp_path / "out").exists()
 
 
+def test_layers_of_one_model_and_findings_of_another_become_one_label_set(
+    model: str, scan: Path, tmp_path: Path, tiny_bundle: Callable[..., Bundle]
+) -> None:
+    tiny_bundle("fluid", classes=("background", "IRF", "SRF"), layers=())
+    out = tmp_path / "out"
+    options = ("--layers", model, "--findings", "fluid", "--out", out, "--areas")
+    code, text = run("segment", scan, *options)
+    assert code == 0, text
+    labels = tifffile.imread(out / "eye 1_tiny-net+fluid.tif")
+    assert labels.shape == (3, 32, 48)
+    assert labels.max() <= 4
+    table = (out / "eye 1_tiny-net+fluid_areas.csv").read_text()
+    assert all(f",{name}," in table for name in ("RNFL", "GCIPL", "IRF", "SRF"))
+
+
+@pytest.mark.usefixtures("nothing_is_computed")
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--layers", "tiny-net"), "go together"),
+        (("--findings", "fluid"), "go together"),
+        (
+            ("--layers", "tiny-net", "--findings", "fluid", "--model", "fluid"),
+            "--model",
+        ),
+        (("--layers", "fluid", "--findings", "fluid"), "has no layers"),
+        (("--layers", "tiny-net", "--findings", "tiny-net"), "no findings"),
+        (("--layers", "tiny-net", "--findings", "no-net"), "No model is called"),
+    ],
+)
+def test_models_that_cannot_be_merged_are_refused_first(
+    model: str,
+    scan: Path,
+    tmp_path: Path,
+    tiny_bundle: Callable[..., Bundle],
+    options: tuple[str, ...],
+    reason: str,
+) -> None:
+    tiny_bundle("fluid", classes=("background", "IRF"), layers=())
+    code, text = run("segment", scan, *options, "--out", tmp_path / "out")
+    assert code == 1
+    assert reason in text
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.fixture
 def vessels(model: str, tiny_bundle: Callable[..., Bundle]) -> str:
     """Name of a model of vessels."""

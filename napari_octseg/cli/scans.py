@@ -18,12 +18,13 @@ from napari_octseg._console import (
     run_task,
 )
 from napari_octseg.cli.options import DEFAULT_MODEL, Device, refuse_existing
-from napari_octseg.errors import OctsegError, ReadError
+from napari_octseg.errors import ModelError, OctsegError, ReadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from napari_octseg.engine.inference import Segmentation
+    from napari_octseg.engine.merging import Merged
     from napari_octseg.engine.progress import Progress
     from napari_octseg.engine.vessel_map import VesselMap
 
@@ -68,6 +69,17 @@ def segment(
             show_default=False,
         ),
     ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(help="Model whose layers are taken; goes with --findings."),
+    ] = None,
+    findings: Annotated[
+        str | None,
+        typer.Option(
+            help="Model whose findings, such as fluid, are painted over these layers; "
+            "both become one label set."
+        ),
+    ] = None,
     flips: Annotated[
         bool,
         typer.Option(
@@ -104,10 +116,11 @@ def segment(
     from napari_octseg.io.save import check_label_file, save_labels, save_volume
 
     # All that can be known to fail is found before the first scan is computed.
-    names = model or [DEFAULT_MODEL]
+    merged = _both_or_none(layers, findings, model)
+    names = list(merged or model or [DEFAULT_MODEL])
     cards = [card for name in names if (card := find_bundle(name).card)]
-    enface = cards[0].input.plane == "enface"
-    task_of = _task_of(names, enface=enface)
+    enface = cards[0].input.plane == "enface" and not merged
+    task_of = _merge_of(*merged) if merged else _task_of(names, enface=enface)
     joined = "+".join(card.name for card in cards)
     ending = f"_{joined}.{suffix.lstrip('.').lower()}"
     check_label_file(Path(f"labels{ending}"))
@@ -176,6 +189,45 @@ def _task_of(
     find_models(names, "enface" if enface else "bscan")
     run = vessel_map.iter_vessel_map if enface else inference.iter_segment
     return partial(run, model=names)
+
+
+def _both_or_none(
+    layers: str | None, findings: str | None, models: list[str] | None
+) -> tuple[str, str] | None:
+    """The models of layers and of findings, if they were given.
+
+    Raises
+    ------
+    ModelError
+        If only one of them was, or other models beside them.
+    """
+    if layers is None and findings is None:
+        return None
+    if layers is None or findings is None or models:
+        raise ModelError(
+            "--layers and --findings go together, and not with --model",
+            todo="give --layers MODEL --findings MODEL, or --model alone",
+        )
+    return layers, findings
+
+
+def _merge_of(
+    layers: str, findings: str
+) -> Callable[..., Generator[Progress, None, Merged]]:
+    """What segments a volume with the layers of one model, the findings of another.
+
+    Raises
+    ------
+    OctsegError
+        If they cannot be merged.
+    """
+    from napari_octseg.engine import merging
+    from napari_octseg.engine.ensemble import find_models
+
+    for name in (layers, findings):
+        find_models(name, "bscan")
+    merging.plan_of(layers, findings)
+    return partial(merging.iter_merged, layers=layers, findings=findings)
 
 
 def _files(target: Path, *, areas: bool, enface: bool) -> list[Path]:

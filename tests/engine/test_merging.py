@@ -16,14 +16,13 @@ from napari_octseg import OCTVolume, save_labels
 from napari_octseg.bundles.card import class_entries
 from napari_octseg.engine import ensemble
 from napari_octseg.engine.distinct import distinct_colour
-from napari_octseg.engine.merging import (
+from napari_octseg.engine.merge_plan import (
     MergePlan,
     finding_names,
-    iter_merged,
     merge_labels,
     plan_merge,
-    segment_merged,
 )
+from napari_octseg.engine.merging import iter_merged, segment_merged
 from napari_octseg.engine.pair import iter_pair
 from napari_octseg.engine.progress import outcome
 from napari_octseg.errors import LabelError, ModelError
