@@ -199,7 +199,9 @@ def test_sums_of_any_shape_keep_their_value() -> None:
 
 
 @pytest.mark.parametrize("relu", [False, True])
-@pytest.mark.parametrize(("kernel", "padding"), [(7, 2), (3, 1), (4, 0), ((5, 3), 1)])
+@pytest.mark.parametrize(
+    ("kernel", "padding"), [(7, 2), (3, 1), (4, 0), (4, 1), (4, 2), (6, 3), ((5, 3), 1)]
+)
 def test_a_transposed_convolution_in_phases_is_one(
     kernel: int | tuple[int, int], padding: int, relu: bool
 ) -> None:
@@ -234,8 +236,9 @@ def test_a_pointwise_convolution_merges_into_the_transposed_one_before(
 ) -> None:
     network = lived_in(Enlarging(n_out, norm=norm))
     fast = assert_same(network, torch.randn(2, 4, 5, 8))
-    layers = ["PhasedTransposedConv2d", "PackedConv2d", "PackedConv2d"]
-    assert sorted(names(fast)[1:], reverse=True) == layers[: 2 if merged else 3]
+    assert isinstance(fast, fx.GraphModule)
+    layers = [node for node in fast.graph.nodes if node.op == "call_module"]
+    assert len(layers) == (1 if merged else 2)
 
 
 def test_a_crop_from_elsewhere_than_the_corner_is_kept() -> None:
