@@ -38,6 +38,7 @@ from napari_octseg import OCTVolume, list_models, segment_enface
 from napari_octseg.bundles.registry import find_bundle, load_network
 from napari_octseg.engine.device import choose_device
 from napari_octseg.engine.inference import iter_segment
+from napari_octseg.engine.loaded import loaded_network
 from napari_octseg.engine.memory import freed_memory_kept
 from napari_octseg.engine.precision import make_runner
 from napari_octseg.engine.preprocess import prepare_bscan, prepare_image
@@ -65,11 +66,13 @@ ENFACE_SIDE = 512  # px
 class Job:
     """What is timed: a model on an image of its kind.
 
-    `image` is the input of the network, (1, C, H, W); `label` the whole way to labels.
+    `image` is the input of the network, (1, C, H, W); `label` the whole way to labels;
+    `held` the network of the engine, which keeps it as long as somebody holds it.
     """
 
     card: ModelCard
     network: nn.Module
+    held: nn.Module
     image: Tensor
     label: Callable[[], list[float]]
 
@@ -120,6 +123,7 @@ def job_of(name: str, device: torch.device, now: Clock) -> Job:
         return Job(
             card,
             load_network(bundle),
+            loaded_network(bundle),
             prepare_image(shown, card.input)[None],
             lambda: timed(
                 lambda: segment_enface(picture, name, device=str(device)), device, now
@@ -130,6 +134,7 @@ def job_of(name: str, device: torch.device, now: Clock) -> Job:
     return Job(
         card,
         load_network(bundle),
+        loaded_network(bundle),
         image,
         lambda: label_bscans(volume, name, device, now),
     )
@@ -143,7 +148,7 @@ def measure(job: Job, device: torch.device, rounds: int, now: Clock) -> dict[str
     gflop = counter.get_total_flops() / 1e9
     job.label()  # the engine finds out the precision that suits
     runner = make_runner(
-        job.network, job.card, device, "auto", batch=job.image, labels_of=most_likely
+        job.held, job.card, device, "auto", batch=job.image, labels_of=most_likely
     )
     there = job.image.to(device, memory_format=torch.channels_last)
     calls: dict[str, Callable[[], list[float]]] = {
