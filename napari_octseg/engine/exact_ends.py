@@ -76,7 +76,7 @@ def _sources(node: fx.Node) -> set[fx.Node]:
     """Where the values of a node come from, through what only moves or joins them."""
     found = set()
     for source in node.all_input_nodes:
-        joins = source.target in (torch.cat, functional.relu)
+        joins = source.target in (torch.cat, functional.relu, functional.interpolate)
         found |= _sources(source) if joins or moves_pixels(source) else {source}
     return found
 
@@ -84,7 +84,8 @@ def _sources(node: fx.Node) -> set[fx.Node]:
 def _first_uses(image: fx.Node) -> Iterator[tuple[fx.Node, fx.Node]]:
     """An image as moved about at last, and who computes with it."""
     for user in image.users:
-        if moves_pixels(user) and user.args[0] is image:
+        averages = user.target is functional.avg_pool2d
+        if (averages or moves_pixels(user)) and user.args[0] is image:
             yield from _first_uses(user)
         elif not asks_size(user):
             yield image, user

@@ -60,6 +60,9 @@ class RetouchNet(nn.Module):
     dropout
         Rates of whole channels: before the convolutions of the three decoder levels,
         deepest first, and before the head.
+    reduce
+        Work on means of so many × so many pixels, published 1. At 2 a slim network sees
+        twice as far and takes a quarter of the time; logits are interpolated back.
     rectify
         Put the logits through ReLU as published. A class whose logits start below 0
         everywhere then never learns, so it is off.
@@ -79,12 +82,16 @@ class RetouchNet(nn.Module):
         n_classes: int = 4,
         width: int = 64,
         dropout: Sequence[float] = (0.25, 0.25, 0.5, 0.25),
+        reduce: int = 1,
         rectify: bool = False,
     ) -> None:
         super().__init__()
         if len(dropout) != 4:
             raise ValueError(f"{len(dropout)} dropout rates, 4 are needed")
+        if reduce < 1:
+            raise ValueError(f"reduce {reduce} must be 1 or more")
         self.in_channels = in_channels
+        self.reduce = reduce
         self.rectify = rectify
         widths = [width * 2**level for level in range(4)]
         self.stem = nn.Sequential(
@@ -123,7 +130,15 @@ class RetouchNet(nn.Module):
         (N, n_classes, H, W), in one pass: no seams and no lost border.
         """
         rows, columns = x.shape[-2:]
-        return self.valid(mirrored(x))[..., :rows, :columns]
+        if self.reduce == 1:
+            return self.valid(mirrored(x))[..., :rows, :columns]
+        small = functional.avg_pool2d(x, self.reduce, ceil_mode=True)
+        high, wide = small.shape[-2:]
+        logits = self.valid(mirrored(small))[..., :high, :wide]
+        full = functional.interpolate(
+            logits, scale_factor=float(self.reduce), mode="bilinear"
+        )
+        return full[..., :rows, :columns]
 
     def valid(self, x: Tensor) -> Tensor:
         """Logits of the pixels whose surroundings are all in the image, as published.

@@ -49,6 +49,7 @@ SMALL: dict[str, tuple[str, dict[str, object]]] = {
     ),
     "RASP-Net": ("raspnet", {"width": 4}),
     "RETOUCH": ("retouch", {"width": 4}),
+    "RETOUCH at half size": ("retouch", {"width": 4, "reduce": 2}),
     "rectified RETOUCH": ("retouch", {"width": 4, "rectify": True}),
     "IterNet": ("iternet", {"width": 4}),
 }

@@ -62,6 +62,9 @@ SMALL: dict[str, Case] = {
     ),
     "RASP-Net": Case("raspnet", {"n_classes": 3, "width": 4}, in_channels=3),
     "RETOUCH": Case("retouch", {"n_classes": 3, "width": 4}, in_channels=3),
+    "RETOUCH at half size": Case(
+        "retouch", {"n_classes": 3, "width": 4, "reduce": 2}, in_channels=3
+    ),
     "IterNet": Case("iternet", {"width": 4, "n_minis": 2}, n_classes=2),
 }
 """Small networks of all architectures that segment."""

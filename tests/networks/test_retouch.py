@@ -43,6 +43,21 @@ def test_every_pixel_of_any_image_gets_its_logits(size: tuple[int, int]) -> None
     assert torch.isfinite(logits).all()
 
 
+@pytest.mark.parametrize("size", [(64, 40), (13, 51), (1, 1)])
+def test_at_half_size_every_pixel_gets_logits_too(size: tuple[int, int]) -> None:
+    logits = small(n_classes=5, reduce=2)(torch.rand(2, 3, *size))
+    assert logits.shape == (2, 5, *size)
+
+
+def test_at_half_size_it_is_the_network_on_means_interpolated() -> None:
+    image = torch.rand(1, 3, 48, 32)
+    halved = torch.nn.functional.avg_pool2d(image, 2)
+    expected = torch.nn.functional.interpolate(
+        small()(halved), scale_factor=2.0, mode="bilinear"
+    )
+    assert torch.allclose(small(reduce=2)(image), expected, atol=1e-5)
+
+
 def test_padded_and_unpadded_logits_of_a_pixel_agree() -> None:
     network = small()
     image = torch.rand(1, 3, 170, 130)
@@ -117,6 +132,8 @@ def test_all_weights_learn() -> None:
         assert parameter.grad is not None and parameter.grad.any(), name
 
 
-def test_a_wrong_number_of_dropout_rates_is_an_error() -> None:
+def test_arguments_that_cannot_be_are_refused() -> None:
     with pytest.raises(ModelError, match="4 are needed"):
         build("retouch", {"dropout": [0.5]})
+    with pytest.raises(ModelError, match="1 or more"):
+        build("retouch", {"reduce": 0})
