@@ -57,13 +57,25 @@ class Step(Part):
 
 
 class Tiling(Part):
-    """Windows of `size` that overlap by `overlap` px (rows, columns), averaged."""
+    """Windows of `size` px (rows, columns) instead of the whole image.
+
+    overlap
+        px (rows, columns) across which neighbouring windows pass into each other.
+    stride
+        The plain mean over windows that begin every so many px, from as few of
+        them as give nearly that (`engine.overlap`). No overlap is given then.
+    """
 
     size: Size
     overlap: tuple[int, int] = (0, 0)
+    stride: Positive | None = None
 
     @model_validator(mode="after")
-    def _overlap_is_smaller(self) -> Tiling:
+    def _windows_cover_the_image(self) -> Tiling:
+        if self.stride is not None and any(self.overlap):
+            raise ValueError(f"stride {self.stride}: then no overlap can be given")
+        if self.stride is not None and self.stride > min(self.size):
+            raise ValueError(f"stride {self.stride} must not exceed size {self.size}")
         if any(not 0 <= o < s for o, s in zip(self.overlap, self.size, strict=True)):
             raise ValueError(f"overlap {self.overlap} must be below size {self.size}")
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from napari_octseg.engine.device import is_out_of_memory, release_cached
 from napari_octseg.engine.optimise import optimise
+from napari_octseg.engine.overlap import predict_averaged
 from napari_octseg.engine.tiling import predict_tiled
 from napari_octseg.engine.views import AS_IS, View
 from napari_octseg.errors import DeviceError
@@ -25,6 +27,10 @@ DTYPES: dict[str, torch.dtype] = {
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
 }
+
+# px of small windows at once: one does not keep a GPU busy, and fits into the cache of
+# a processor.
+_PX_AT_ONCE = {"cuda": 2**19, "mps": 2**17, "cpu": 1}
 
 
 class Runner:
@@ -93,7 +99,17 @@ class Runner:
             # The windows are turned with the image: it may be too narrow for others.
             turned = {"size": tiling.size[::-1], "overlap": tiling.overlap[::-1]}
             tiling = tiling.model_copy(update=turned)
-        return view.undone(predict_tiled(self._whole, images, tiling))
+        if tiling.stride is None:
+            return view.undone(predict_tiled(self._whole, images, tiling))
+        at_once = _PX_AT_ONCE[self.device.type] // math.prod(tiling.size)
+        probabilities = predict_averaged(
+            self._whole,
+            images,
+            tiling.size,
+            tiling.stride,
+            at_once=max(1, at_once),
+        )
+        return view.undone(probabilities)
 
     def _whole(self, images: Tensor) -> Tensor:
         with torch.backends.cudnn.flags(enabled=True, benchmark=True):
