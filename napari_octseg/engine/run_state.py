@@ -10,16 +10,20 @@ import torch
 
 from napari_octseg.engine.adversarial import Adversary
 from napari_octseg.engine.first_weights import take_weights
+from napari_octseg.engine.norm_statistics import norm_layers, refresh_statistics
 from napari_octseg.engine.optimisers import make_optimiser
+from napari_octseg.engine.preprocess import normalise
 from napari_octseg.engine.schedule import Schedule
 from napari_octseg.engine.validation import held_out_overlaps
 from napari_octseg.errors import RecipeError
 from napari_octseg.networks import build
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from lightning_fabric import Fabric
+    from torch import Tensor
 
     from napari_octseg.engine.metrics import Overlap
     from napari_octseg.engine.recipe import Recipe
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 
 _WORDS = ("version", "title", "description", "limits", "licence", "reference", "split")
 _LENGTH = ("n_steps", "validate_every", "patience")
+_N_BATCHES = 32
+"""Batches whose statistics batch norm takes before a validation."""
 
 
 def plan_of(recipe: Recipe) -> str:
@@ -146,7 +152,30 @@ class RunState:
 
     def overlaps(self) -> list[list[Overlap]]:
         """Pixel counts of the running mean on what is held out."""
+        self._refresh_average()
         return held_out_overlaps(self.average, self.data, self.recipe, self.fabric)
+
+    def _refresh_average(self) -> None:
+        """Give the running mean of the weights batch-norm statistics of its own."""
+        layers = norm_layers(self.average)
+        if not layers:
+            return
+        drawn = self.data.state_dict()
+        with self.fabric.autocast():
+            refresh_statistics(self.average, self._some_images())
+        # The training goes on with the crops that it would have had.
+        self.data.load_state_dict(drawn)
+        if self.fabric.world_size > 1:
+            for layer in layers:
+                for own in (layer.running_mean, layer.running_var):
+                    assert own is not None  # batch norm keeps them here
+                    own.copy_(self.fabric.all_reduce(own, reduce_op="mean"))
+
+    def _some_images(self) -> Iterator[Tensor]:
+        for _ in range(_N_BATCHES):
+            crops = self.data.batch(self.recipe.batch_size).images
+            images = normalise(crops, self.recipe.input.intensity)
+            yield self.fabric.to_device(images).to(memory_format=torch.channels_last)
 
     def validated(self, score: float) -> bool:
         """Take note of the score of a validation; whether it is the best so far."""
