@@ -10,9 +10,10 @@ the mean of 43 windows that have each row and each column once is nearly the mea
 
 A lattice gives every pixel such windows: the window in row *i* and column *j* is taken
 if ``j - g * i`` is a multiple of 43. Pixels near the edge of the image lie in fewer, so
-their mean is rougher. On a DRIVE photograph, whose edge is dark, the mean absolute
-difference from all windows was 0.0009 (0.0005 where a pixel has all 43), on images whose
-vessels run off every edge 0.002; `benchmarks/overlap.py` measures it.
+their mean is rougher. With an IterNet of width 8 trained on DRIVE, the mean absolute
+difference from all windows was 0.0009 on another photograph of DRIVE, whose edge is
+dark (0.0005 where pixels lie in 43), and 0.002 on an image of that size whose vessels
+run off every edge. `benchmarks/overlap.py` measures it.
 """
 
 from __future__ import annotations
