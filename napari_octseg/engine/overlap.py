@@ -12,8 +12,8 @@ A lattice gives every pixel such windows: the window in row *i* and column *j* i
 if ``j - g * i`` is a multiple of 43. Pixels near the edge of the image lie in fewer, so
 their mean is rougher. With an IterNet of width 8 trained on DRIVE, the mean absolute
 difference from all windows was 0.0009 on another photograph of DRIVE, whose edge is
-dark (0.0005 where pixels lie in 43), and 0.002 on an image of that size whose vessels
-run off every edge. `benchmarks/overlap.py` measures it.
+dark (0.0005 where pixels lie in 43), and about 0.002 where vessels run off
+every edge. `benchmarks/overlap.py` measures it.
 """
 
 from __future__ import annotations
