@@ -4,7 +4,8 @@
     python -m benchmarks.overlays duke-unet            # only this model
     python -m benchmarks.overlays --data DATA          # overlays/…, never committed
 
-Without data each shipped model is shown on a phantom, truth beside prediction; run
+Without data each shipped model is shown on a phantom, truth beside prediction, and a
+small picture for the window is put into its bundle (`models/*/thumbnail.png`); run
 `python -m benchmarks.pages` afterwards, so that `docs/models.md` shows new pictures.
 With data each is shown on the held-out scans of its own recipe, into `overlays/MODEL/
 DATA SET/SCAN.png`: pictures to look at. Git ignores that folder, because real scans are
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[1]
 PICTURES = REPOSITORY / "docs/images/models"
 OVERLAYS = REPOSITORY / "overlays"
+THUMBNAIL = "thumbnail.png"
+_THUMBNAIL_WIDTH = 320
 _OPACITY = 0.5
 _WIDTH = 420
 _LINE = 16
@@ -75,7 +78,9 @@ def main() -> None:
     for name in arguments.models or shipped:
         bundle = find_bundle(name)
         if arguments.data is None:
-            save(phantom_panels(bundle), card_of(bundle), PICTURES / f"{name}.png")
+            panels = phantom_panels(bundle)
+            save(panels, card_of(bundle), PICTURES / f"{name}.png")
+            save_thumbnail(panels, card_of(bundle), bundle.folder / THUMBNAIL)
             continue
         for path, panels in real_panels(bundle, arguments.data, arguments.most):
             save(panels, card_of(bundle), OVERLAYS / name / path)
@@ -154,6 +159,18 @@ def save(panels: list[Panel], card: ModelCard, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path, optimize=True)
     print(path.relative_to(REPOSITORY))
+
+
+def save_thumbnail(panels: list[Panel], card: ModelCard, path: Path) -> None:
+    """The scan, and beside it what the model says, small and without words."""
+    palette = _Palette([_rgb(entry.colour) for entry in card.classes])
+    drawn = [palette.draw(p, x).convert("RGB") for _, p, x in (panels[0], panels[-1])]
+    sheet = Image.new("RGB", (2 * drawn[0].width + 8, drawn[0].height), "black")
+    for column, picture in enumerate(drawn):
+        sheet.paste(picture, (column * (picture.width + 8), 0))
+    height = round(sheet.height * _THUMBNAIL_WIDTH / sheet.width)
+    small = sheet.resize((_THUMBNAIL_WIDTH, height), Image.Resampling.LANCZOS)
+    small.quantize(128).save(path, optimize=True)
 
 
 class _Palette:

@@ -17,17 +17,18 @@ from napari_octseg.widgets._layers import (
 )
 from napari_octseg.widgets._legend import ClassTable
 from napari_octseg.widgets._overlay_switch import OverlaySwitch
-from napari_octseg.widgets._overlays import BoundaryOverlay, UncertaintyStrip
+from napari_octseg.widgets._overlays import BoundaryOverlay, ColumnStrip
+from napari_octseg.widgets._results import title_of
 from napari_octseg.widgets._save_labels import LabelsSaver
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Image
 
-    from napari_octseg.engine.inference import Segmentation
     from napari_octseg.volume import OCTVolume
     from napari_octseg.widgets._choosers import ScanChooser
     from napari_octseg.widgets._panel import Panel
+    from napari_octseg.widgets._results import Result
 
 # A stroke of the brush, or a run, changes labels many times in a second.
 _REST_MS = 100
@@ -131,19 +132,17 @@ class LabelsView(QGroupBox):
                 event.disconnect(self._on_change)
 
     def _offer_overlays(self, layer: Labels) -> None:
-        segmentation: Segmentation | None = facts_of(layer).get("segmentation")
+        segmentation: Result | None = facts_of(layer).get("segmentation")
         image = self._image_of(layer)
         if segmentation is None or image is None:
             self.boundary_switch.offer(None, None)
             self.unsure_switch.offer(None, None)
             return
-        viewer, title = self._viewer, segmentation.model.title
+        viewer, title = self._viewer, title_of(segmentation)
         boundaries, uncertainty = segmentation.boundaries, segmentation.uncertainty
         self.unsure_switch.offer(
             uncertainty,
-            lambda: UncertaintyStrip(
-                viewer, image, uncertainty, name=f"unsure – {title}"
-            ),
+            lambda: ColumnStrip(viewer, image, uncertainty, name=f"unsure – {title}"),
         )
         if boundaries is None:
             self.boundary_switch.offer(None, None)

@@ -1,73 +1,89 @@
-"""What a model labels, what it was trained on, how well it does, and its limits."""
+"""What a model labels, how well it does, its limits: in short, and in full."""
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QLabel,
     QPushButton,
     QTextBrowser,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_octseg.bundles.evidence import honest_limits
-from napari_octseg.bundles.figures import MEAN, seen_in
 from napari_octseg.bundles.readme import card_text
+from napari_octseg.widgets._card_text import classes_table, summary
+from napari_octseg.widgets._fold import Fold
+from napari_octseg.widgets._speed import known_speed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_octseg.bundles.card import ModelCard
-    from napari_octseg.bundles.score import Score
+    from napari_octseg.bundles.registry import Bundle
+
+PICTURE = "thumbnail.png"
+"""File of a bundle: a phantom, and beside it what the model makes of it."""
+_PICTURE_WIDTH = 330
+_PICTURE_HEIGHT = 110
 
 
-class ModelCardView(QWidget):
+class ModelCardView(Fold):
     """A model's card in short, with a button that shows all of it."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.fold_button = QToolButton()
-        self.fold_button.setText("About this model")
-        self.fold_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.fold_button.setAutoRaise(True)
-        self.fold_button.setCheckable(True)
-        self.fold_button.toggled.connect(self._on_fold)
-        self.text = QLabel()
-        self.text.setWordWrap(True)
-        self.text.setTextFormat(Qt.TextFormat.RichText)
+        super().__init__("About this model", unfolded=True)
+        self.picture = QLabel()
+        self.picture.setToolTip("A synthetic scan, and what this model makes of it")
+        self.text = _rich_label()
+        self.classes_fold = Fold("Dice of each class")
+        self.classes_text = _rich_label()
+        self.classes_fold.body.addWidget(self.classes_text)
         self.more_button = QPushButton("Full model card…")
-        self.more_button.setToolTip("Training data, figures per class, licence")
+        self.more_button.setToolTip("Training data, all figures, licence")
         self.more_button.clicked.connect(self._on_more)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.fold_button)
-        layout.addWidget(self.text)
-        layout.addWidget(self.more_button, 0, Qt.AlignmentFlag.AlignLeft)
+        for widget in (self.picture, self.text, self.classes_fold):
+            self.body.addWidget(widget)
+        self.body.addWidget(self.more_button, 0, Qt.AlignmentFlag.AlignLeft)
         self._card: ModelCard | None = None
-        self.fold_button.setChecked(True)
-        self.show_card(None)
+        self.show_bundle(None)
 
-    def show_card(self, card: ModelCard | None) -> None:
+    def show_bundle(self, bundle: Bundle | None) -> None:
         """Show another model, or nothing."""
+        card = bundle.card if bundle is not None else None
         self._card = card
         self.setVisible(card is not None)
-        if card is not None:
-            self.text.setText(summary(card))
+        if card is None or bundle is None:
+            return
+        speed = known_speed(card.name)
+        self.text.setText(summary(card, "" if speed is None else str(speed)))
+        table = classes_table(card)
+        self.classes_text.setText(table)
+        self.classes_fold.setVisible(bool(table))
+        self._show_picture(bundle.folder / PICTURE)
 
     def fold(self) -> None:
         """Leave the place to the labels; a click unfolds the card again."""
-        self.fold_button.setChecked(False)
+        self.set_unfolded(False)
 
-    def _on_fold(self, unfolded: bool) -> None:
-        arrow = Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow
-        self.fold_button.setArrowType(arrow)
-        self.text.setVisible(unfolded)
-        self.more_button.setVisible(unfolded)
+    def _show_picture(self, path: Path) -> None:
+        # Not every bundle has one: those of one's own have none.
+        pixmap = QPixmap(str(path)) if path.is_file() else QPixmap()
+        self.picture.setVisible(not pixmap.isNull())
+        if not pixmap.isNull():
+            self.picture.setPixmap(
+                pixmap.scaled(
+                    _PICTURE_WIDTH,
+                    _PICTURE_HEIGHT,
+                    Qt.AspectRatioMode.KeepAspectRatio,
+                    Qt.TransformationMode.SmoothTransformation,
+                )
+            )
 
     def _on_more(self) -> None:
         if self._card is not None:
@@ -92,32 +108,8 @@ class ModelCardDialog(QDialog):
         layout.addWidget(buttons)
 
 
-def summary(card: ModelCard) -> str:
-    """The card in a few lines of rich text."""
-    limits = honest_limits(card)
-    classes = ", ".join(c.name for c in card.classes[1:])
-    data = "; ".join(f"{d.name} ({d.n_images})" for d in card.training.data)
-    scores = "<br>".join(_score(score) for score in card.metrics if score.dice)
-    parts = [
-        ("", card.description),
-        ("Labels", classes),
-        ("Trained on", data),
-        ("Limits", limits),
-    ]
-    lines = [
-        f"<p>{f'<b>{title}:</b> ' if title else ''}{escape(text)}</p>"
-        for title, text in parts
-        if text
-    ]
-    if scores:
-        lines.insert(-1 if limits else len(lines), f"<p><b>How well:</b> {scores}</p>")
-    return "".join(lines)
-
-
-def _score(score: Score) -> str:
-    mean = score.dice.get(MEAN, sum(score.dice.values()) / len(score.dice))
-    parts = [f"mean Dice {mean:.2f}"]
-    parts += [f"ROC-AUC {value:.3f}" for value in score.roc_auc.values()]
-    return escape(
-        f"{', '.join(parts)} on {score.data}, {score.split} ({seen_in(score)})"
-    )
+def _rich_label() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.RichText)
+    return label

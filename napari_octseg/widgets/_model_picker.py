@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 
 class ModelPicker(NarrowComboBox):
-    """Models for B-scans; those that cannot be used are grey, with the reason.
+    """All models; those that cannot be used are grey, with the reason.
+
+    Parameters
+    ----------
+    nothing
+        Text of an entry for no model, which is the first choice; the models below it
+        are then those for B-scans.
 
     Signals
     -------
@@ -27,40 +33,45 @@ class ModelPicker(NarrowComboBox):
 
     card_changed = Signal(object)
 
-    def __init__(self) -> None:
+    def __init__(self, *, nothing: str | None = None) -> None:
         super().__init__()
-        self._bundles: list[Bundle] = []
+        self._nothing = nothing
+        self._bundles: list[Bundle | None] = []
         self.refresh()
         self.currentIndexChanged.connect(self._on_index)
 
     @property
-    def card(self) -> ModelCard | None:
-        """Card of the chosen model; None if there is no usable one."""
+    def bundle(self) -> Bundle | None:
+        """The chosen model; None if there is no usable one, or none was chosen."""
         index = self.currentIndex()
-        return self._bundles[index].card if 0 <= index < len(self._bundles) else None
+        return self._bundles[index] if 0 <= index < len(self._bundles) else None
+
+    @property
+    def card(self) -> ModelCard | None:
+        """Card of the chosen model."""
+        bundle = self.bundle
+        return None if bundle is None else bundle.card
 
     def choose(self, name: str) -> None:
         """Choose the model of that name, if it is listed and usable."""
         for index, bundle in enumerate(self._bundles):
-            if bundle.name == name and bundle.card is not None:
+            if bundle is not None and bundle.name == name and bundle.card is not None:
                 self.setCurrentIndex(index)
 
     def refresh(self) -> None:
         """Read the bundle folders again: a new model may have come."""
         before = self.card
-        # Models for en-face images have no use for B-scans.
-        self._bundles = [
-            bundle
-            for bundle in _bundles()
-            if bundle.card is None or bundle.card.input.plane == "bscan"
-        ]
+        self._bundles = [*_bundles()]
         items = QStandardItemModel(self)
+        if self._nothing is not None:
+            self._bundles = [None, *filter(_takes_bscans, self._bundles)]
+            items.appendRow(QStandardItem(self._nothing))
         for bundle in self._bundles:
-            items.appendRow(_item(bundle))
+            if bundle is not None:
+                items.appendRow(_item(bundle))
         self.blockSignals(True)
         self.setModel(items)
-        usable = [i for i, b in enumerate(self._bundles) if b.card is not None]
-        self.setCurrentIndex(usable[0] if usable else -1)
+        self.setCurrentIndex(self._first())
         if before is not None:
             self.choose(before.name)
         self.blockSignals(False)
@@ -72,8 +83,23 @@ class ModelPicker(NarrowComboBox):
         self.refresh()
         super().showPopup()
 
+    def _first(self) -> int:
+        """What is chosen at first: nothing, a model for B-scans, or any model."""
+        if self._nothing is not None:
+            return 0
+        usable = [i for i, b in enumerate(self._bundles) if b is not None and b.card]
+        for_bscans = [i for i in usable if _takes_bscans(self._bundles[i])]
+        return next(iter([*for_bscans, *usable]), -1)
+
     def _on_index(self, index: int) -> None:
         self.card_changed.emit(self.card)
+
+
+def _takes_bscans(bundle: Bundle | None) -> bool:
+    """Whether a model is for B-scans, as far as is known."""
+    return bundle is not None and (
+        bundle.card is None or bundle.card.input.plane == "bscan"
+    )
 
 
 def _bundles() -> list[Bundle]:

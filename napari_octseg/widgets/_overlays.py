@@ -35,7 +35,8 @@ class BoundaryOverlay:
     """The boundaries of the B-scan on screen, as one layer that follows the slider.
 
     One two-dimensional layer is redrawn for every B-scan: a layer per boundary, or one
-    that holds all B-scans, makes scrolling several times slower.
+    that holds all B-scans, makes scrolling several times slower. With a `colour` all
+    boundaries have that one, to tell them from those of another model.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class BoundaryOverlay:
         boundaries: Boundaries,
         *,
         name: str,
+        colour: str | None = None,
     ) -> None:
         self._viewer = viewer
         self._image_layer = image_layer
         self._boundaries = boundaries
         self._drawn: int | None = None
-        colours = boundary_colours(len(boundaries.names))
+        n_boundaries = len(boundaries.names)
+        colours = [colour] * n_boundaries if colour else boundary_colours(n_boundaries)
         self._rgba = np.array(
             [[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] + [1.0] for c in colours]
         )
@@ -127,24 +130,25 @@ def polylines(
     return pieces[whole], np.nonzero(whole)[0]
 
 
-class UncertaintyStrip:
-    """A strip above the B-scan, brighter where the model is less sure of a column."""
+class ColumnStrip:
+    """A strip above the B-scan: of each column a value in 0…1, bright where high."""
 
     def __init__(
         self,
         viewer: napari.Viewer,
         image_layer: Image,
-        uncertainty: NDArray[np.float32],
+        of_columns: NDArray[np.float32],
         *,
         name: str,
+        colormap: str = "inferno",
     ) -> None:
         self._viewer = viewer
         self._image_layer = image_layer
-        self._uncertainty = uncertainty
+        self._of_columns = of_columns
         self.layer = Image(
             self._values(),
             name=name,
-            colormap="inferno",
+            colormap=colormap,
             contrast_limits=(0.0, 1.0),
             axis_labels=image_layer.axis_labels,
             metadata={KEY: {"overlay": True}},
@@ -166,7 +170,7 @@ class UncertaintyStrip:
         self.layer.data = self._values()
 
     def _values(self) -> NDArray[np.float32]:
-        values = np.nan_to_num(self._uncertainty)[:, None, :]
+        values = np.nan_to_num(self._of_columns)[:, None, :]
         return values[0] if self._image_layer.ndim == 2 else values
 
     def _place(self, event: Any = None) -> None:

@@ -17,9 +17,10 @@ PANEL_WIDTH = 370
 class Panel(QWidget):
     """A column of controls that scrolls vertically and never horizontally.
 
-    `body` is the layout to fill. Viewer events are connected with `listen`, so that
-    they end with the panel: a dock that is closed is only taken out of the window, and
-    events would reach controls that Qt has deleted.
+    `body` is the layout to fill, `footer` one below it that is always in view. Viewer
+    events are connected with `listen`, so that they end with the panel: a dock that is
+    closed is only taken out of the window, and events would reach controls that Qt has
+    deleted.
 
     Signals
     -------
@@ -46,6 +47,8 @@ class Panel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.scroll_area)
+        self.footer = QVBoxLayout()
+        layout.addLayout(self.footer)
         self.setMinimumWidth(PANEL_WIDTH)
 
     def sizeHint(self) -> QSize:

@@ -15,14 +15,15 @@ from napari_octseg.widgets._layers import (
     shares_memory,
     volume_of,
 )
+from napari_octseg.widgets._results import cards_of, name_of, provenance, title_of
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Image
 
-    from napari_octseg.engine.inference import Segmentation
     from napari_octseg.engine.progress import Progress
     from napari_octseg.volume import OCTVolume
+    from napari_octseg.widgets._results import Result
 
 
 class Prediction:
@@ -33,13 +34,19 @@ class Prediction:
     """
 
     def __init__(
-        self, viewer: napari.Viewer, image_layer: Image, volume: OCTVolume
+        self,
+        viewer: napari.Viewer,
+        image_layer: Image,
+        volume: OCTVolume,
+        *,
+        flips: bool = False,
     ) -> None:
         self._viewer = viewer
+        self._flips = flips
         self.image_layer = image_layer
         self._pixels = volume.data
         self.labels_layer: Labels | None = None
-        self.segmentation: Segmentation | None = None
+        self.segmentation: Result | None = None
         self._done: set[int] = set()
 
     @property
@@ -67,7 +74,7 @@ class Prediction:
         -------
         Whether the B-scan on screen is among them.
         """
-        result: Segmentation | None = progress.result
+        result: Result | None = progress.result
         if result is None or not progress.updated:
             return False
         if self.labels_layer is None:
@@ -89,7 +96,7 @@ class Prediction:
             self.labels_layer.editable = True
             self.labels_layer.refresh()
 
-    def _find_or_make_layer(self, result: Segmentation) -> None:
+    def _find_or_make_layer(self, result: Result) -> None:
         # Its spacing may have been edited since the run began.
         volume = volume_of(self.image_layer)
         layer = self._own_layer(result, volume)
@@ -99,12 +106,14 @@ class Prediction:
                 volume,
                 result.label_set,
                 image_layer=self.image_layer,
-                name=f"{self.image_layer.name} – {result.model.title}",
+                name=f"{self.image_layer.name} – {title_of(result)}",
             )
             note(
                 layer,
                 scan=self.image_layer.name,
-                model=result.model.name,
+                model=name_of(result),
+                provenance=provenance(result),
+                flips=self._flips,
                 segmentation=result,
             )
             watch_edits(layer)
@@ -112,20 +121,30 @@ class Prediction:
             active = self._viewer.layers.selection.active
             self._viewer.add_layer(layer)
             self._viewer.layers.selection.active = active
+        self._hide_others(layer, volume)
         # The thread goes on writing: nobody else may. This also empties napari's undo
         # history, which would bring old labels back into the new ones.
         layer.editable = False
         self.labels_layer = layer
         self.segmentation = facts_of(layer)["segmentation"]
 
-    def _own_layer(self, result: Segmentation, volume: OCTVolume) -> Labels | None:
+    def _hide_others(self, layer: Labels, volume: OCTVolume) -> None:
+        """Labels of other models would mix their colours with these."""
+        for other in list(self._viewer.layers):
+            facts = facts_of(other)
+            if "segmentation" in facts and facts.get("volume") is volume:
+                other.visible = other is layer
+
+    def _own_layer(self, result: Result, volume: OCTVolume) -> Labels | None:
         """The layer of an earlier run of the same model, if nobody has edited it."""
         for layer in reversed(list(self._viewer.layers)):
             facts = facts_of(layer) if isinstance(layer, Labels) else {}
             earlier = facts.get("segmentation")
             if (
                 earlier is not None
-                and earlier.model == result.model
+                and type(earlier) is type(result)
+                and cards_of(earlier) == cards_of(result)
+                and facts.get("flips", False) == self._flips
                 and shares_memory(layer, earlier.labels)
                 and facts.get("volume") is volume
                 and not facts.get("edited", False)
@@ -144,12 +163,9 @@ def watch_edits(layer: Labels) -> None:
     layer.events.data.connect(mark)
 
 
-def _copy_bscans(
-    source: Segmentation, target: Segmentation, bscans: tuple[int, ...]
-) -> None:
+def _copy_bscans(source: Result, target: Result, bscans: tuple[int, ...]) -> None:
     for index in bscans:
         target.labels[index] = source.labels[index]
         target.uncertainty[index] = source.uncertainty[index]
         if target.boundaries is not None and source.boundaries is not None:
             target.boundaries.heights[:, index] = source.boundaries.heights[:, index]
-    target.device, target.seconds = source.device, source.seconds

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from numpy.typing import NDArray
 
-    from napari_octseg.engine.inference import Segmentation
     from napari_octseg.labels import LabelSet
+    from napari_octseg.volume import OCTVolume
+    from napari_octseg.widgets._results import Result
 
 _KINDS = "TIFF (*.tif *.tiff);;NIfTI (*.nii.gz *.nii);;eyepy volume (*.eye)"
 # Windows takes none of these in a file name; control characters are wanted nowhere.
@@ -131,6 +132,7 @@ def writer_of(layer: Labels, path: Path) -> Callable[[], Path]:
     """
     facts = facts_of(layer)
     labels = np.array(layer.data)
+    image: OCTVolume | None = facts.get("projection")
     saved = _Saved(
         labels[None] if layer.ndim == 2 else labels,
         facts["label_set"],
@@ -139,9 +141,13 @@ def writer_of(layer: Labels, path: Path) -> Callable[[], Path]:
     volume = facts["volume"]
 
     def write() -> Path:
-        from napari_octseg.io.save import save_labels
+        from napari_octseg.io.napari_hooks import layer_name
+        from napari_octseg.io.save import save_labels, save_volume
 
         save_labels(saved, path, volume=volume)
+        # What the labels lie on is in no other file.
+        if image is not None:
+            save_volume(image, path.with_name(f"{layer_name(path)}_projection.tif"))
         return path
 
     return write
@@ -159,7 +165,7 @@ class _Saved:
 def _boundaries_of(layer: Labels) -> Boundaries | None:
     """The boundaries of the model, as long as the labels are the model's too."""
     facts = facts_of(layer)
-    segmentation: Segmentation | None = facts.get("segmentation")
+    segmentation: Result | None = facts.get("segmentation")
     if (
         segmentation is None
         or segmentation.boundaries is None

@@ -22,9 +22,11 @@ TITLE = "Tiny net"
 
 @pytest.fixture(autouse=True)
 def no_traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep the list of recent files of whoever runs the tests out of it."""
+    """Keep the recent files and speeds of whoever runs the tests out of it."""
     path = tmp_path / "state" / "recent.json"
     monkeypatch.setattr("napari_octseg.widgets._recent.recent_list_path", lambda: path)
+    speeds = path.with_name("speeds.json")
+    monkeypatch.setattr("napari_octseg.widgets._speed.speeds_path", lambda: speeds)
     return path
 
 
