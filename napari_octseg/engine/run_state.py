@@ -239,6 +239,7 @@ class RunState:
         return every
 
     def _set_random(self, own: dict[str, torch.Tensor]) -> None:
+        own = dict(own)
         torch.set_rng_state(own.pop("torch"))
         cuda = own.pop("cuda", None)
         if cuda is not None and self.fabric.device.type == "cuda":
