@@ -253,14 +253,17 @@ class VesselRun:
         self.n_done = self._order.volume.n_bscans
         self._view.keep(self._order.image_layer, result)
         device = describe(result.device)
-        rate = self.n_done / result.seconds
-        today = date.today().isoformat()
-        remember_speed(
-            result.model.name, Speed(per_second=rate, device=device, day=today)
-        )
+        came_with_layers = result.layers is self._order.volume.boundaries
+        if not came_with_layers and not self._order.flips:
+            rate = self.n_done / result.seconds
+            today = date.today().isoformat()
+            remember_speed(
+                result.model.name, Speed(per_second=rate, device=device, day=today)
+            )
+        layers = "layers from the file" if came_with_layers else "layers included"
         return (
-            f"Vessels of {n_bscans(self.n_done)} in {result.seconds:.1f} s, layers "
-            f"included, with {result.model.title} on {device}"
+            f"Vessels of {n_bscans(self.n_done)} in {result.seconds:.1f} s, {layers}, "
+            f"with {result.model.title} on {device}"
         )
 
     def finish(self) -> None:

@@ -61,8 +61,9 @@ class SecondModel(QWidget):
     @property
     def card(self) -> ModelCard | None:
         """Card of the second model; None if there is none, or none that fits."""
-        card = self.picker.card
-        return None if self.problem else card
+        first = self._first
+        runs_alone = first is not None and first.input.plane != "bscan"
+        return None if runs_alone or self.problem else self.picker.card
 
     @property
     def purpose(self) -> Purpose:
@@ -75,8 +76,6 @@ class SecondModel(QWidget):
         first, second = self._first, self.picker.card
         if first is None or second is None:
             return ""
-        if first.input.plane != "bscan":
-            return f"{first.title} works en face: it runs without a second model."
         if first.weights.sha256 == second.weights.sha256:
             return "That is the first model once more: choose another one."
         return ""

@@ -103,7 +103,7 @@ class EnfacePicture(QWidget):
         place = self.place()
         painter.drawImage(place, self._image)
         height = place.top() + (self._bscan + 0.5) / self._n_bscans * place.height()
-        painter.setPen(QPen(QColor("#00e676"), 1.5))
+        painter.setPen(QPen(QColor("#00e676"), 2))
         painter.drawLine(QPointF(place.left(), height), QPointF(place.right(), height))
         painter.end()
 
@@ -198,10 +198,10 @@ class VesselView(QGroupBox):
         viewer, title = self._viewer, made.model.title
         known = made.labels[made.labels != IGNORE]
         share = float((known > 0).mean()) if known.size else 0.0
-        notes = " ".join(made.projection.notes)
+        notes = " ".join((*made.projection.notes, "Research use only."))
         self.caption.setText(
             f"{title}: vessels on {100 * share:.1f} % of the area. The line is the "
-            f"B-scan on screen; B-scan 0 is at the top. {notes} Research use only."
+            f"B-scan on screen; B-scan 0 is at the top. {notes}"
         )
         self.class_table.show_classes(made.label_set)
         self.class_table.show_areas(made.labels, made.volume)

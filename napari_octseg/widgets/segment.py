@@ -210,7 +210,8 @@ class SegmentWidget(Panel):
         self.enface_box.blockSignals(True)
         self.enface_box.setChecked(marked)
         self.enface_box.blockSignals(False)
-        # A vessel map is made of the whole volume.
+        # A vessel map is made of the whole volume, by one model.
+        self.second_model.setVisible(not for_enface)
         self.range_picker.setVisible(n_bscans_open > 1 and not for_enface)
         self.flips_box.setText(
             "Average over flips and turns of the picture"

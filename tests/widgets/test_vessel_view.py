@@ -55,6 +55,10 @@ def test_a_vessel_map_is_shown_linked_with_the_bscans(
     assert made is segment.result
     assert view.isVisible()
     assert "Vessels of 16 B-scans" in segment.status.text()
+    assert "layers from the file" in segment.status.text()
+    # With them it is faster than it will be: no speed to remember.
+    assert "not measured yet" in segment.card_view.text.text()
+    assert not segment.second_model.isVisible()
     assert "Research use only" in view.caption.text()
     # A click goes to the B-scan there.
     place = view.picture.place()
