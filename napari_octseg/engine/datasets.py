@@ -70,7 +70,11 @@ class CodeTable:
 
 
 def code_table(source: Source, classes: Sequence[str]) -> CodeTable:
-    """Number the codes of `source`; codes with the same classes become one."""
+    """Number the codes of `source`; codes with the same classes become one.
+
+    Number 0 is that of the background also where the source does not label it: losses
+    and figures leave number 0 out, and must not leave out another class.
+    """
     groups: list[frozenset[str]] = []
     mapping = {}
     for code, names in sorted(source.codes.items()):
@@ -78,6 +82,8 @@ def code_table(source: Source, classes: Sequence[str]) -> CodeTable:
         if group not in groups:
             groups.append(group)
         mapping[code] = groups.index(group)
+    if not any(classes[0] in group for group in groups):
+        groups.append(frozenset(classes[:1]))
     # In the order of the classes: the background first, then top to bottom.
     place = {name: index for index, name in enumerate(classes)}
     order = sorted(range(len(groups)), key=lambda g: min(place[n] for n in groups[g]))

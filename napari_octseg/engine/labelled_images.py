@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_octseg.engine.split import last_number
+from napari_octseg.engine.split import around_number, last_number
 from napari_octseg.errors import RecipeError
 from napari_octseg.io import read_volume
 from napari_octseg.volume import OCTVolume, Origin, Spacing
@@ -97,15 +97,9 @@ def _runs(source: Source, entries: Sequence[Entry]) -> list[list[Entry]]:
 
 
 def _follows(before: Entry, entry: Entry) -> bool:
-    (first, a), (second, b) = (_split_name(one.name) for one in (before, entry))
-    return first == second and bool(a and b) and int(b) - int(a) == 1
-
-
-def _split_name(name: str) -> tuple[tuple[str, str], str]:
-    """What stands around the last number of a name, and this number."""
-    number = last_number(name)
-    before, _, after = name.rpartition(number) if number else (name, "", "")
-    return (before, after), number
+    (first, a), (second, b) = (around_number(one.name) for one in (before, entry))
+    is_next = first == second and bool(a and b) and int(b) - int(a) == 1
+    return is_next and before.patient == entry.patient
 
 
 def _stacked(singles: Sequence[OCTVolume], run: Sequence[Entry]) -> OCTVolume:

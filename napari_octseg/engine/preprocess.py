@@ -200,12 +200,16 @@ def _to_network(image: Tensor, spec: Input) -> Tensor:
     image = image[None]
     if spec.size is not None:
         image = resize(image, spec.size)
-    image = normalise(image, spec.intensity)
+    return padded(normalise(image, spec.intensity), spec)[0]
+
+
+def padded(image: Tensor, spec: Input) -> Tensor:
+    """(N, C, H, W) continued below and right by its own edge, as the network needs."""
     rows, columns = _padded((image.shape[-2], image.shape[-1]), spec)
     below, right = rows - image.shape[-2], columns - image.shape[-1]
     if below or right:
         image = functional.pad(image, (0, right, 0, below), mode="replicate")
-    return image[0]
+    return image
 
 
 def _padded(size: tuple[int, int], spec: Input) -> tuple[int, int]:

@@ -114,7 +114,8 @@ class Source(Pictures):
         CSV file below `folder` with a column ``file`` (the images, with or without
         suffix), and its column that tells the patient. Without an index `patient` is a
         regular expression whose first group, searched in the name, is the patient.
-        Both empty: each image is a patient of its own.
+        Both empty: each image is a patient of its own, and with `neighbours` all
+        images whose names differ in the last number only are one.
     validation
         What is held out. Names (without suffix) of images or patients; a range of
         image numbers ``[first, last]``, because neighbouring numbers may be one volume;

@@ -81,6 +81,13 @@ def last_number(name: str) -> str:
     return numbers[-1] if numbers else ""
 
 
+def around_number(name: str) -> tuple[tuple[str, str], str]:
+    """What stands before and after the last number of a name, and this number."""
+    number = last_number(name)
+    before, _, after = name.rpartition(number) if number else (name, "", "")
+    return (before, after), number
+
+
 def find_pictures(source: Pictures, root: Path) -> list[Path]:
     """Its files in natural order.
 
@@ -138,7 +145,8 @@ def _rows(source: Source, root: Path, names: Sequence[str]) -> list[dict[str, st
 
 def _patient(source: Source, name: str, row: dict[str, str]) -> str:
     if not source.patient:
-        return name
+        # B-scans of one volume are of one eye, whoever's that is.
+        return "*".join(around_number(name)[0]) if source.neighbours else name
     if source.index:
         return row[source.patient]
     found = re.search(source.patient, name)

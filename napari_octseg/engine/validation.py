@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional
 
-from napari_octseg.engine.losses import code_logits
+from napari_octseg.engine.confusion import count_pixels, overlap_counts
 from napari_octseg.engine.metrics import Overlap
-from napari_octseg.engine.preprocess import network_size, normalise
-from napari_octseg.labels import IGNORE
+from napari_octseg.engine.preprocess import normalise, padded
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -27,7 +25,10 @@ def held_out_overlaps(
 ) -> list[list[Overlap]]:
     """Pixel counts of each code of each source, pooled over its held-out scans.
 
-    Of several processes each takes its share of the scans; all get the whole.
+    They are counted as `evaluate` counts (`engine.confusion`): the likeliest class of
+    each pixel against its code, without pixels that nobody labelled. What only
+    `evaluate` sees is the scan's own size, the order of layers and post-processing. Of
+    several processes each takes its share of the scans; all get the whole.
 
     Returns
     -------
@@ -35,66 +36,53 @@ def held_out_overlaps(
     that hold nothing out.
     """
     network.eval()
-    n_codes = [int(member.any(1).sum()) for member in data.membership]
-    counts = torch.zeros(len(n_codes), max(n_codes), max(n_codes), dtype=torch.int64)
+    n_classes = len(recipe.classes)
+    n_codes = max(len(member) for member in data.membership)
+    counts = torch.zeros(len(recipe.sources), n_codes, n_classes, dtype=torch.int64)
     for sample in data.validation[fabric.global_rank :: fabric.world_size]:
-        member = data.membership[sample.source]
-        counts[sample.source] += _confusion(
-            sample.codes, _predicted(network, sample, member, recipe, fabric), counts
+        predicted = _predicted(network, sample, recipe, fabric).numpy()
+        counts[sample.source] += torch.from_numpy(
+            count_pixels(predicted, sample.codes.numpy(), n_classes, n_codes)
         )
     if fabric.world_size > 1:
         counts = fabric.all_reduce(counts, reduce_op="sum").cpu()  # type: ignore[union-attr]
     return [
-        [_overlap(table, code) for code in range(n)] if bool(table.any()) else []
-        for table, n in zip(counts, n_codes, strict=True)
+        _overlaps(table, member) if bool(table.any()) else []
+        for table, member in zip(counts, data.membership, strict=True)
     ]
 
 
 def dice_scores(overlaps: list[list[Overlap]], recipe: Recipe) -> dict[str, float]:
     """``dice``, the mean over the sources, and ``dice <source>`` over its codes.
 
-    Code 0 (background) is left out. Empty if nothing is held out.
+    Left out are code 0 (background) and, as in a `Score`, codes that neither side has.
+    Empty if nothing is held out.
     """
-    scores = {
-        f"dice {source.name}": sum(o.dice for o in own[1:]) / (len(own) - 1)
-        for source, own in zip(recipe.sources, overlaps, strict=True)
-        if len(own) > 1
-    }
+    scores = {}
+    for source, own in zip(recipe.sources, overlaps, strict=True):
+        judged = [o.dice for o in own[1:] if o.predicted or o.true]
+        if judged:
+            scores[f"dice {source.name}"] = sum(judged) / len(judged)
     if not scores:
         return {}
     return {"dice": sum(scores.values()) / len(scores), **scores}
 
 
 def _predicted(
-    network: nn.Module,
-    sample: Sample,
-    membership: Tensor,
-    recipe: Recipe,
-    fabric: Fabric,
+    network: nn.Module, sample: Sample, recipe: Recipe, fabric: Fabric
 ) -> Tensor:
-    """Likeliest code of each pixel, (H, W) on the CPU."""
+    """Likeliest class of each pixel, (H, W) uint8 on the CPU."""
     depth, width = sample.codes.shape
-    rows, columns = network_size((depth, width), recipe.input)
-    image = normalise(sample.image[None], recipe.input.intensity)
-    image = functional.pad(
-        image, (0, columns - width, 0, rows - depth), mode="replicate"
-    )
+    # The sample is prepared and resized already.
+    image = padded(normalise(sample.image[None], recipe.input.intensity), recipe.input)
     image = fabric.to_device(image).to(memory_format=torch.channels_last)
     with fabric.autocast():
-        logits = network(image)[..., :depth, :width]
-    member = membership[None].to(logits.device)
-    return code_logits(logits, member).argmax(1)[0].cpu()
+        logits: Tensor = network(image)[..., :depth, :width]
+    return logits.argmax(1)[0].to(torch.uint8).cpu()
 
 
-def _confusion(codes: Tensor, predicted: Tensor, like: Tensor) -> Tensor:
-    """(n_codes, n_codes) pixel counts: rows are true, columns predicted codes."""
-    n = like.shape[-1]
-    labelled = codes != IGNORE
-    pairs = codes[labelled].long() * n + predicted[labelled]
-    return torch.bincount(pairs, minlength=n * n).view(n, n)
-
-
-def _overlap(table: Tensor, code: int) -> Overlap:
-    return Overlap(
-        int(table[code, code]), int(table[:, code].sum()), int(table[code].sum())
-    )
+def _overlaps(table: Tensor, member: Tensor) -> list[Overlap]:
+    """Overlap of each code that the source has, from (n_codes, n_classes) counts."""
+    found = overlap_counts(table.numpy(), member.tolist())
+    n_own = int(member.any(1).sum())
+    return [Overlap(*map(int, one)) for one in found[:n_own]]

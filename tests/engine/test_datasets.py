@@ -104,3 +104,11 @@ def test_held_out_phantoms_alone_are_those_among_all(recipe: Recipe) -> None:
     assert alone.name == "phantom-1"
     np.testing.assert_array_equal(alone.volume.data, every[1].volume.data)
     np.testing.assert_array_equal(alone.codes, every[1].codes)
+
+
+def test_number_0_is_the_background_also_where_nobody_labels_it() -> None:
+    source = Source(name="x", codes={1: ("RNFL",), 2: ("GCIPL",)})
+    table = code_table(source, ("background", "RNFL", "GCIPL"))
+    assert table.names == ("background", "RNFL", "GCIPL")
+    assert table.mapping == {1: 1, 2: 2}
+    assert table.membership[0] == (True, False, False)

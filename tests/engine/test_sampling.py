@@ -128,8 +128,8 @@ def test_neighbours_are_the_channels(recipe: Recipe, data: Path) -> None:
     one = {**recipe.architecture.model_dump()}
     one["arguments"] = {**one["arguments"], "in_channels": 3}
     wide = changed(recipe, input=spec, architecture=one)
-    neighbours = with_source(wide, neighbours=True, validation=["scan2"])
-    second = load_training_set(neighbours, data).validation[0].image
+    neighbours = with_source(wide, neighbours=True, validation=[])
+    second = load_training_set(neighbours, data).train[1].image
     alone = with_source(recipe, validation=["scan1", "scan2", "scan3"])
     each = load_training_set(alone, data).validation
     assert torch.equal(second, torch.cat([s.image for s in each]))

@@ -138,3 +138,14 @@ def test_phantoms_are_patients(tmp_path: Path) -> None:
         ("phantom-1", False),
         ("phantom-2", True),
     ]
+
+
+def test_bscans_of_one_volume_are_one_patient(root: Path) -> None:
+    found = entries(root, neighbours=True)
+    assert [entry.patient[0] for entry in found] == [name[0] for name in NAMES]
+    assert len({entry.patient for entry in found}) == 5
+    halves = {"fraction": 0.4, "seed": 3}
+    kept = held_out(root, neighbours=True, validation=halves)
+    assert len(kept) == 4
+    with pytest.raises(RecipeError, match="partly held out"):
+        entries(root, neighbours=True, validation=["A-1"])
