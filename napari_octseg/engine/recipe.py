@@ -127,7 +127,12 @@ class Recipe(Part):
 
     @model_validator(mode="after")
     def _crop_fits_the_network(self) -> Recipe:
-        step = self.input.divisor
+        step, most = self.input.divisor, self.input.size
+        if self.input.intensity == "column_l2" and most and self.crop[0] < most[0]:
+            raise ValueError(
+                f"crop: {self.crop} must have all {most[0]} rows, because column_l2 "
+                "divides each column by its norm"
+            )
         if any(side % step for side in self.crop):
             raise ValueError(f"crop: {self.crop} are not multiples of {step}")
         size = self.input.size or self.crop
