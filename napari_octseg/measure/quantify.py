@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_octseg.engine.metrics import Overlap
-from napari_octseg.engine.progress import Progress
+from napari_octseg.engine.progress import Progress, outcome
 from napari_octseg.errors import LabelError
 from napari_octseg.io.areas import pixel_mm2
 from napari_octseg.labels import IGNORE
@@ -100,13 +100,7 @@ def quantify(
     spacing: Spacing | None = None,
 ) -> Quantification:
     """Weighted areas and shares of all classes; `iter_quantify` says more."""
-    steps = iter_quantify(labels, label_set, truth, spacing)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: Quantification = end.value
-            return result
+    return outcome(iter_quantify(labels, label_set, truth, spacing))
 
 
 def iter_quantify(
