@@ -11,12 +11,18 @@ from napari_octseg.engine import loaded
 from napari_octseg.engine.enface import segment_enface
 from napari_octseg.engine.evaluation import EVERYTHING, iter_evaluate
 from napari_octseg.engine.inference import segment
+from napari_octseg.engine.judging.roc import count_by_threshold
 from napari_octseg.engine.metrics import Overlap, overlap
 from napari_octseg.engine.progress import outcome
 from napari_octseg.engine.recipe import Recipe
-from napari_octseg.engine.roc import count_by_threshold
 from napari_octseg.errors import RecipeError
 from napari_octseg.io import read_volume
+
+
+@pytest.fixture(autouse=True)
+def fp32_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No half precision: which of both is faster is a matter of the machine's load."""
+    monkeypatch.setattr("napari_octseg.engine.precision.fast_dtypes", lambda device: ())
 
 
 @pytest.fixture
