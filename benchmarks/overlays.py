@@ -23,12 +23,12 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
 from napari_octseg.bundles.registry import Bundle, find_bundle, list_bundles
-from napari_octseg.engine.datasets import code_table, load_source
+from napari_octseg.engine.data.datasets import code_table, load_source
 from napari_octseg.engine.enface import segment_enface
 from napari_octseg.engine.evaluation import judge_scans
 from napari_octseg.engine.inference import iter_segment
 from napari_octseg.engine.progress import outcome
-from napari_octseg.engine.projection import phantom_projection
+from napari_octseg.engine.projecting.projection import phantom_projection
 from napari_octseg.engine.recipe import read_recipe
 from napari_octseg.labels import IGNORE
 from napari_octseg.phantom import (

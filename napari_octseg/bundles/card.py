@@ -21,7 +21,7 @@ Positive = Annotated[int, Field(gt=0)]
 Size = tuple[Positive, Positive]
 """(rows, columns) in px."""
 ProjectionKind = Literal["outer", "inner", "combined"]
-"""Which fundus reconstruction of a volume; `engine.projection` makes them."""
+"""Which fundus reconstruction of a volume; `engine.projecting` makes them."""
 BundleName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 """Name of a model and of its folder."""
 

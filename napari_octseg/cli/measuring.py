@@ -68,7 +68,7 @@ def evaluate(
     from napari_octseg.bundles.rewrite import write_metrics
     from napari_octseg.bundles.score import write_scores
     from napari_octseg.bundles.score_table import score_table
-    from napari_octseg.engine.data_sets import choose_data
+    from napari_octseg.engine.data.data_sets import choose_data
     from napari_octseg.engine.evaluation import iter_evaluate
     from napari_octseg.engine.shipping import hardware_of, reproducible
     from napari_octseg.io.atomic import written_whole

@@ -23,8 +23,8 @@ from napari_octseg.errors import ModelError, OctsegError, ReadError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from napari_octseg.engine.comparing.merging import Merged
     from napari_octseg.engine.inference import Segmentation
-    from napari_octseg.engine.merging import Merged
     from napari_octseg.engine.progress import Progress
     from napari_octseg.engine.vessel_map import VesselMap
 
@@ -221,7 +221,7 @@ def _merge_of(
     OctsegError
         If they cannot be merged.
     """
-    from napari_octseg.engine import merging
+    from napari_octseg.engine.comparing import merging
     from napari_octseg.engine.ensemble import find_models
 
     for name in (layers, findings):

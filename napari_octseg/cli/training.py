@@ -37,7 +37,7 @@ def train(
     precision: Precision = "bf16-mixed",
 ) -> None:
     """Train a network from a recipe; Ctrl-C keeps the best so far."""
-    from napari_octseg.engine.fabric import is_first_process
+    from napari_octseg.engine.learning.fabric import is_first_process
     from napari_octseg.engine.recipe import read_recipe
     from napari_octseg.engine.shipping import hardware_of, iter_ship
     from napari_octseg.engine.training import TrainSettings, iter_train
@@ -155,7 +155,7 @@ def ship(
 
 def _speak_once() -> None:
     """Of several processes that train together only the first one says something."""
-    from napari_octseg.engine.fabric import is_first_process
+    from napari_octseg.engine.learning.fabric import is_first_process
 
     console.quiet = complaints.quiet = not is_first_process()
 

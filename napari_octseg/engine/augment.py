@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
-from napari_octseg.engine.augment_grey import recolour
-from napari_octseg.engine.augment_warp import draw_grid, warp_codes, warp_image
-from napari_octseg.engine.draws import Draws
-from napari_octseg.engine.svdna import MOST_COMPONENTS
+from napari_octseg.engine.augmentation.draws import Draws
+from napari_octseg.engine.augmentation.grey import recolour
+from napari_octseg.engine.augmentation.svdna import MOST_COMPONENTS
+from napari_octseg.engine.augmentation.warp import draw_grid, warp_codes, warp_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

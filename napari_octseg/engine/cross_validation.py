@@ -9,16 +9,16 @@ import torch
 
 from napari_octseg.bundles.registry import find_bundle, write_bundle
 from napari_octseg.bundles.score import write_scores
-from napari_octseg.engine.datasets import code_table, load_source
+from napari_octseg.engine.data.datasets import code_table, load_source
+from napari_octseg.engine.data.source import FoldHeldOut
+from napari_octseg.engine.data.split import list_source
 from napari_octseg.engine.evaluation import judge_scans
-from napari_octseg.engine.fabric import is_first_process
+from napari_octseg.engine.judging.tally import Tally
+from napari_octseg.engine.learning.fabric import is_first_process
+from napari_octseg.engine.learning.run_state import check_plan, plan_of
 from napari_octseg.engine.progress import Progress
 from napari_octseg.engine.recipe import read_recipe
-from napari_octseg.engine.run_state import check_plan, plan_of
 from napari_octseg.engine.shipping import card_of, hardware_of
-from napari_octseg.engine.source import FoldHeldOut
-from napari_octseg.engine.split import list_source
-from napari_octseg.engine.tally import Tally
 from napari_octseg.engine.training import iter_train
 from napari_octseg.errors import RecipeError
 from napari_octseg.networks import build
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_octseg.bundles.score import Score
+    from napari_octseg.engine.data.source import Source
     from napari_octseg.engine.recipe import Recipe
-    from napari_octseg.engine.source import Source
     from napari_octseg.engine.training import TrainSettings
 
 

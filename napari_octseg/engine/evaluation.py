@@ -6,13 +6,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from napari_octseg.bundles.registry import find_bundle
-from napari_octseg.engine.datasets import LabelledBscan, code_table, load_source
+from napari_octseg.engine.data.datasets import LabelledBscan, code_table, load_source
 from napari_octseg.engine.enface import segment_enface
 from napari_octseg.engine.ensemble import find_models
 from napari_octseg.engine.inference import iter_segment
+from napari_octseg.engine.judging.tally import Judged, Tally
 from napari_octseg.engine.loaded import loaded_network
 from napari_octseg.engine.progress import Progress, outcome
-from napari_octseg.engine.tally import Judged, Tally
 from napari_octseg.errors import ModelError, RecipeError
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from napari_octseg.bundles.card import ModelCard
     from napari_octseg.bundles.score import Score
+    from napari_octseg.engine.data.source import Source
     from napari_octseg.engine.recipe import Recipe
-    from napari_octseg.engine.source import Source
 
 HELD_OUT = "held out"
 EVERYTHING = "all, trained on or not"

@@ -61,7 +61,7 @@ def cross_entropy(
     codes
         (N, H, W) integers, `IGNORE` where nobody labelled.
     weight
-        (N, n_codes) by which each code of each sample counts, see `engine.frequency`.
+        (N, n_codes) by which each code of each sample counts, see `learning.frequency`.
         The sum is still divided by the number of pixels, so that a batch of frequent
         codes alone weighs little.
     """

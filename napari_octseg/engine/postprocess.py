@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from napari_octseg.boundaries import boundaries_to_labels, enforce_order
-from napari_octseg.engine.label_steps import LABEL_STEPS, Context
 from napari_octseg.engine.resizing import resize
-from napari_octseg.engine.retina import retina_band
-from napari_octseg.engine.steps import bind
+from napari_octseg.engine.steps.binding import bind
+from napari_octseg.engine.steps.label_steps import LABEL_STEPS, Context
+from napari_octseg.engine.steps.retina import retina_band
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_octseg.engine.prepare_steps import PREPARE, PrepareStep
-from napari_octseg.engine.steps import bind
+from napari_octseg.engine.steps.binding import bind
+from napari_octseg.engine.steps.prepare_steps import PREPARE, PrepareStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable

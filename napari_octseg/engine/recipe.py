@@ -16,7 +16,7 @@ from napari_octseg.bundles.card import (
     Step,
     check_classes,
 )
-from napari_octseg.engine.source import Source, Target
+from napari_octseg.engine.data.source import Source, Target
 from napari_octseg.errors import RecipeError
 from napari_octseg.labels import LabelSet
 
@@ -27,7 +27,7 @@ Reach = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Adversarial(Part):
-    """A discriminator that judges the segmentation, see `engine.adversarial`.
+    """A discriminator that judges the segmentation, see `engine.learning.adversarial`.
 
     weight
         Of its judgement in the loss.
@@ -59,14 +59,14 @@ class Recipe(Part):
     patience
         Stop after so many validations without a better score; 0 never does.
     optimiser, momentum
-        Name in `engine.optimisers`; its momentum, or β1 of Adam.
+        Name in `engine.learning.optimisers`; its momentum, or β1 of Adam.
     schedule, decay_after, decay_factor
-        How the learning rate falls, see `engine.schedule`: ``steps`` counts updates,
-        ``plateau`` validations.
+        How the learning rate falls, see `engine.learning.schedule`: ``steps`` counts
+        updates, ``plateau`` validations.
     clip
         Largest norm of the gradient; 0 leaves it as it is.
     losses
-        Name in `engine.criterion` → weight in the sum that is minimised.
+        Name in `engine.learning.criterion` → weight in the sum that is minimised.
     adversarial
         A discriminator beside the losses, or none.
     start
@@ -156,7 +156,7 @@ class Recipe(Part):
     @field_validator("losses")
     @classmethod
     def _losses_are_known(cls, given: dict[str, float]) -> dict[str, float]:
-        from napari_octseg.engine.criterion import LOSS_NAMES
+        from napari_octseg.engine.learning.criterion import LOSS_NAMES
 
         unknown = sorted(set(given) - set(LOSS_NAMES))
         if unknown:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from napari_octseg.engine.device import is_out_of_memory, release_cached
-from napari_octseg.engine.optimise import optimise
 from napari_octseg.engine.overlap import predict_averaged
+from napari_octseg.engine.speed.optimise import optimise
 from napari_octseg.engine.tiling import predict_tiled
 from napari_octseg.engine.views import AS_IS, View
 from napari_octseg.errors import DeviceError

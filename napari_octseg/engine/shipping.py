@@ -17,12 +17,12 @@ from napari_octseg.bundles.card import (
 )
 from napari_octseg.bundles.registry import Bundle, write_bundle
 from napari_octseg.bundles.score import merged
-from napari_octseg.engine.datasets import code_table, load_source
+from napari_octseg.engine.augmentation.restyling import unlabelled_sources
+from napari_octseg.engine.data.datasets import code_table, load_source
 from napari_octseg.engine.device import choose_device, describe_device
 from napari_octseg.engine.evaluation import HELD_OUT, iter_measure
-from napari_octseg.engine.restyling import unlabelled_sources
-from napari_octseg.engine.run_state import check_plan, plan_of
-from napari_octseg.engine.tally import support_of
+from napari_octseg.engine.judging.tally import support_of
+from napari_octseg.engine.learning.run_state import check_plan, plan_of
 from napari_octseg.networks import build
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_octseg.bundles.score import Score
-    from napari_octseg.engine.datasets import LabelledBscan
+    from napari_octseg.engine.data.datasets import LabelledBscan
+    from napari_octseg.engine.data.source import Source
     from napari_octseg.engine.progress import Progress
     from napari_octseg.engine.recipe import Recipe
-    from napari_octseg.engine.source import Source
 
 
 _CHOICE = (

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_octseg.engine.criterion import Criterion
-from napari_octseg.engine.fabric import launch_fabric
+from napari_octseg.engine.data.sampling import load_training_set
+from napari_octseg.engine.learning.criterion import Criterion
+from napari_octseg.engine.learning.fabric import launch_fabric
+from napari_octseg.engine.learning.run_log import RunLog
+from napari_octseg.engine.learning.run_state import RunState, is_finished, read_last
+from napari_octseg.engine.learning.validation import dice_scores
 from napari_octseg.engine.preprocess import normalise
 from napari_octseg.engine.progress import Progress
-from napari_octseg.engine.run_log import RunLog
-from napari_octseg.engine.run_state import RunState, is_finished, read_last
-from napari_octseg.engine.sampling import load_training_set
-from napari_octseg.engine.validation import dice_scores
 from napari_octseg.errors import RecipeError
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from napari_octseg.engine.enface import segment_enface
 from napari_octseg.engine.ensemble import find_models
 from napari_octseg.engine.inference import iter_segment
 from napari_octseg.engine.progress import Progress, outcome, part_of
-from napari_octseg.engine.projection import iter_project, slabs_of
-from napari_octseg.engine.slab import edge_names, slab_edges
+from napari_octseg.engine.projecting.projection import iter_project, slabs_of
+from napari_octseg.engine.projecting.slab import edge_names, slab_edges
 from napari_octseg.engine.suitability import check_enface_volume, projection_kind
 from napari_octseg.errors import LabelError, ModelError
 from napari_octseg.labels import IGNORE
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from napari_octseg.boundaries import Boundaries
     from napari_octseg.bundles.card import ModelCard, ProjectionKind
-    from napari_octseg.engine.isotropic import IsotropicGrid
-    from napari_octseg.engine.projection import Projection
+    from napari_octseg.engine.projecting.isotropic import IsotropicGrid
+    from napari_octseg.engine.projecting.projection import Projection
+    from napari_octseg.engine.projecting.slab import Slab
     from napari_octseg.engine.runner import Precision
-    from napari_octseg.engine.slab import Slab
     from napari_octseg.labels import LabelSet
     from napari_octseg.volume import OCTVolume
 

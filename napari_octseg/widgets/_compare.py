@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import qthrottled
 
-from napari_octseg.engine.difference import (
+from napari_octseg.engine.comparing.difference import (
     Shared,
     agreement,
     difference,

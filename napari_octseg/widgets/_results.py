@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from napari_octseg.bundles.card import ModelCard
+    from napari_octseg.engine.comparing.merging import Merged
     from napari_octseg.engine.inference import Segmentation
-    from napari_octseg.engine.merging import Merged
 
     Result: TypeAlias = Segmentation | Merged
     """Both have labels, label_set, boundaries, uncertainty, model and others."""

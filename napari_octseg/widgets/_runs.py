@@ -98,7 +98,8 @@ class LabelsRun:
 
     def steps(self) -> Generator[Progress, None, Result]:
         """Those of `iter_segment` or `iter_merged`."""
-        from napari_octseg.engine import inference, merging
+        from napari_octseg.engine import inference
+        from napari_octseg.engine.comparing import merging
 
         order = self._order
         models = order.models
@@ -165,7 +166,7 @@ class CompareRun:
 
     def steps(self) -> Generator[Progress, None, Any]:
         """Those of `iter_pair`."""
-        from napari_octseg.engine.pair import iter_pair
+        from napari_octseg.engine.comparing.pair import iter_pair
 
         order = self._order
         return (yield from iter_pair(order.volume, *order.models, **_options(order)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QButtonGroup, QFormLayout, QLabel, QRadioButton, QWidget
 
-from napari_octseg.engine.merge_plan import finding_names
+from napari_octseg.engine.comparing.merge_plan import finding_names
 from napari_octseg.widgets._model_picker import ModelPicker
 
 if TYPE_CHECKING:

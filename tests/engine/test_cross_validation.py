@@ -7,8 +7,8 @@ import pytest
 
 from napari_octseg.bundles.score import read_scores
 from napari_octseg.engine.cross_validation import fold_of, iter_cross_validate
+from napari_octseg.engine.data.split import list_source
 from napari_octseg.engine.progress import outcome
-from napari_octseg.engine.split import list_source
 from napari_octseg.engine.training import TrainSettings
 from napari_octseg.errors import RecipeError
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from napari_octseg.engine.criterion import LOSS_NAMES, Criterion
-from napari_octseg.engine.frequency import median_frequency
+from napari_octseg.engine.learning.criterion import LOSS_NAMES, Criterion
+from napari_octseg.engine.learning.frequency import median_frequency
 from napari_octseg.engine.losses import (
     LOSSES,
     balanced_cross_entropy,

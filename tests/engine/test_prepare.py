@@ -11,18 +11,18 @@ import torch
 
 from napari_octseg.bundles.card import Input, Step
 from napari_octseg.bundles.registry import Bundle
-from napari_octseg.engine.histogram import grey_shares, rounded
 from napari_octseg.engine.inference import segment
-from napari_octseg.engine.label_steps import LABEL_STEPS
 from napari_octseg.engine.postprocess import finish
 from napari_octseg.engine.prepare import apply_prepare, n_around, shown_bscan
-from napari_octseg.engine.prepare_steps import PREPARE, PrepareStep
 from napari_octseg.engine.preprocess import (
     INTENSITY,
     grid_size,
     prepare_bscan,
     prepare_image,
 )
+from napari_octseg.engine.steps.histogram import grey_shares, rounded
+from napari_octseg.engine.steps.label_steps import LABEL_STEPS
+from napari_octseg.engine.steps.prepare_steps import PREPARE, PrepareStep
 from napari_octseg.errors import ModelError
 from napari_octseg.phantom import PhantomSettings, make_phantom
 from napari_octseg.volume import OCTVolume

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from napari_octseg.bundles.card import Step
+from napari_octseg.engine.learning.run_state import plan_of
 from napari_octseg.engine.recipe import Recipe, read_recipe
-from napari_octseg.engine.run_state import plan_of
 from napari_octseg.errors import RecipeError
 
 SHIPPED = sorted((Path(__file__).parents[2] / "models").glob("*/recipe.json"))

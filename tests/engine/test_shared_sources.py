@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
+from napari_octseg.engine.data.sampling import load_training_set
 from napari_octseg.engine.recipe import Recipe
-from napari_octseg.engine.sampling import load_training_set
 from napari_octseg.labels import IGNORE
 
 RASP = "BG H IRF SRF PED RPD HF GA FCE VMT ERM CNVM".split()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from napari_octseg.bundles.registry import models_dir
-from napari_octseg.engine.datasets import image_on_grid
+from napari_octseg.engine.data.datasets import image_on_grid
 from napari_octseg.engine.preprocess import normalise
 from napari_octseg.engine.recipe import read_recipe
 from napari_octseg.phantom import PhantomSettings, make_phantom

@@ -8,7 +8,7 @@ import torch
 
 from napari_octseg.bundles.card import Architecture, Input
 from napari_octseg.bundles.registry import load_network
-from napari_octseg.engine.first_weights import take_weights
+from napari_octseg.engine.learning.first_weights import take_weights
 from napari_octseg.engine.recipe import Adversarial
 from napari_octseg.engine.training import TrainSettings, iter_train
 from napari_octseg.errors import RecipeError

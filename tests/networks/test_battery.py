@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from napari_octseg.engine.optimise import optimise
+from napari_octseg.engine.speed.optimise import optimise
 from napari_octseg.networks import ARCHITECTURES
 from tests.networks.battery import NOT_SEGMENTING, SMALL, Case, padded
 

@@ -7,7 +7,11 @@ import pytest
 import tifffile
 from qtpy.QtCore import QPoint, Qt
 
-from napari_octseg.engine.difference import agreement, difference, shared_classes
+from napari_octseg.engine.comparing.difference import (
+    agreement,
+    difference,
+    shared_classes,
+)
 from napari_octseg.labels import IGNORE
 from napari_octseg.widgets._compare import DIFFERENCE, FIRST, SECOND
 from napari_octseg.widgets._layers import add_scan, facts_of

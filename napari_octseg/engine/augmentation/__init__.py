@@ -1,0 +1,1 @@
+"""Random changes of training scans that scanners and eyes make too."""

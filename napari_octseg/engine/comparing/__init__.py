@@ -1,0 +1,1 @@
+"""Two models on one scan: differences, and the best of both."""

@@ -1,0 +1,1 @@
+"""Labelled scans to train and to measure on."""

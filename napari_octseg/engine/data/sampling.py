@@ -1,0 +1,183 @@
+"""Draw training samples from the sources of a recipe: by weight, cropped, augmented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from napari_octseg.engine.augment import Augmenter, augment_settings
+from napari_octseg.engine.augmentation.draws import Draws
+from napari_octseg.engine.augmentation.restyling import Restyler, load_styles
+from napari_octseg.engine.augmentation.warp import warp_codes, warp_image
+from napari_octseg.engine.data.datasets import (
+    CodeTable,
+    LabelledBscan,
+    code_table,
+    load_source,
+    membership_of,
+    on_network_grid,
+)
+from napari_octseg.engine.data.pool import Pool
+from napari_octseg.engine.data.pool import Sample as Sample
+from napari_octseg.errors import RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from napari_octseg.engine.augmentation.svdna import Style
+    from napari_octseg.engine.recipe import Recipe
+
+_MOST_TRIES = 20  # crops drawn anew for want of rare pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Crops to train on.
+
+    images
+        (N, C, H, W) float32 in 0…1, before intensity normalisation.
+    codes
+        (N, H, W) uint8 with `IGNORE`.
+    membership
+        (N, n_codes, n_classes) bool: the classes that each code may stand for.
+    """
+
+    images: Tensor
+    codes: Tensor
+    membership: Tensor
+
+
+class TrainingSet:
+    """Training and validation samples of all sources of a recipe.
+
+    Parameters
+    ----------
+    recipe
+        Sources, crop, augmentation and seed.
+    train, validation
+        Samples to draw from, and held-out ones.
+    tables
+        Code table of each source.
+    styles
+        Looks of other scans, one list for each target of the recipe.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        train: Sequence[Sample],
+        validation: Sequence[Sample],
+        tables: Sequence[CodeTable],
+        styles: Sequence[Sequence[Style]] = (),
+    ) -> None:
+        n_codes = max(len(table.names) for table in tables)
+        self.validation = list(validation)
+        self.membership = [membership_of(table, n_codes) for table in tables]
+        self._crop = recipe.crop
+        self._pools = []
+        for number, (source, table) in enumerate(
+            zip(recipe.sources, tables, strict=True)
+        ):
+            focus = [table.mapping[code] for code in source.focus_codes]
+            own = [s for s in train if s.source == number]
+            self._pools.append(Pool(source, own, focus))
+        self.weights = [p.source.weight if p.samples else 0.0 for p in self._pools]
+        self._draws = Draws(recipe.seed)
+        settings = augment_settings(recipe.input.plane, recipe.augment)
+        self._augment = Augmenter(settings, recipe.seed + 1)
+        self._restyle = Restyler(styles, settings)
+
+    def batch(self, n: int) -> Batch:
+        """`n` augmented crops, each of a source drawn by weight."""
+        drawn = [self._draw() for _ in range(n)]
+        return Batch(
+            torch.stack([image for image, _, _ in drawn]),
+            torch.stack([codes for _, codes, _ in drawn]),
+            torch.stack([self.membership[source] for _, _, source in drawn]),
+        )
+
+    @property
+    def train(self) -> list[Sample]:
+        """All training samples, source by source."""
+        return [sample for pool in self._pools for sample in pool.samples]
+
+    def labels(self) -> Iterator[tuple[Tensor, int]]:
+        """Codes (H, W) of every training sample, and the number of its source."""
+        return ((sample.codes, sample.source) for sample in self.train)
+
+    def reseed(self, seed: int) -> None:
+        """Draw other samples: each of several processes has its own."""
+        self._draws.generator.manual_seed(seed)
+        self._augment.draws.generator.manual_seed(seed + 1)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """State of the random numbers, to go on from with `load_state_dict`."""
+        return {
+            "draw": self._draws.generator.get_state(),
+            "augment": self._augment.draws.generator.get_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on with the random numbers of a `state_dict`."""
+        self._draws.generator.set_state(state["draw"])
+        self._augment.draws.generator.set_state(state["augment"])
+
+    def _draw(self) -> tuple[Tensor, Tensor, int]:
+        """Image and codes of an augmented crop, and the number of its source."""
+        weights = torch.tensor(self.weights)
+        number = int(torch.multinomial(weights, 1, generator=self._draws.generator))
+        pool = self._pools[number]
+        for _ in range(_MOST_TRIES):
+            sample, centre = pool.draw(self._draws)
+            depth, width = sample.codes.shape
+            grid = self._augment.draw_grid((depth, width), self._crop, centre)
+            codes = warp_codes(sample.codes, grid)
+            if pool.keeps(codes, self._draws):
+                break
+        image = self._restyle(sample.image, self._augment.draws)
+        return self._augment.recolour(warp_image(image, grid)), codes, number
+
+
+def load_training_set(recipe: Recipe, data: Path) -> TrainingSet:
+    """Load every source of the recipe onto the network's grid.
+
+    Parameters
+    ----------
+    recipe
+        Names sources, label mapping, held-out scans, crop and augmentation.
+    data
+        Root of the data folders.
+
+    Raises
+    ------
+    RecipeError
+        If data are missing, or nothing is left to train on.
+    """
+    tables = [code_table(source, recipe.classes) for source in recipe.sources]
+    train: list[Sample] = []
+    validation: list[Sample] = []
+    for number, source in enumerate(recipe.sources):
+        for bscan in load_source(source, data, recipe):
+            side = validation if bscan.held_out else train
+            side.append(_sample(bscan, recipe, number))
+    trained = {
+        source.name: [s.image for s in train if s.source == number]
+        for number, source in enumerate(recipe.sources)
+    }
+    styles = load_styles(recipe, data, trained)
+    loaded = TrainingSet(recipe, train, validation, tables, styles)
+    if not any(loaded.weights):
+        raise RecipeError(
+            f"The recipe {recipe.name!r} leaves no B-scan to train on",
+            todo="hold out fewer, or give a source a weight above 0",
+        )
+    return loaded
+
+
+def _sample(bscan: LabelledBscan, recipe: Recipe, source: int) -> Sample:
+    image, codes = on_network_grid(bscan, recipe.input)
+    return Sample(image, codes, source, bscan.patient)

@@ -1,0 +1,88 @@
+"""How good a network in training is on the held-out scans, on its own grid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_octseg.engine.judging.confusion import count_pixels, overlap_counts
+from napari_octseg.engine.metrics import Overlap
+from napari_octseg.engine.preprocess import normalise, padded
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from torch import Tensor, nn
+
+    from napari_octseg.engine.data.pool import Sample
+    from napari_octseg.engine.data.sampling import TrainingSet
+    from napari_octseg.engine.recipe import Recipe
+
+
+@torch.no_grad()
+def held_out_overlaps(
+    network: nn.Module, data: TrainingSet, recipe: Recipe, fabric: Fabric
+) -> list[list[Overlap]]:
+    """Pixel counts of each code of each source, pooled over its held-out scans.
+
+    They are counted as `evaluate` counts (`engine.judging.confusion`): the likeliest
+    class of each pixel against its code, without pixels that nobody labelled. What only
+    `evaluate` sees is the scan's own size, the order of layers and post-processing. Of
+    several processes each takes its share of the scans; all get the whole.
+
+    Returns
+    -------
+    One list per source of the recipe, in the order of its codes; empty for sources
+    that hold nothing out.
+    """
+    network.eval()
+    n_classes = len(recipe.classes)
+    n_codes = max(len(member) for member in data.membership)
+    counts = torch.zeros(len(recipe.sources), n_codes, n_classes, dtype=torch.int64)
+    for sample in data.validation[fabric.global_rank :: fabric.world_size]:
+        predicted = _predicted(network, sample, recipe, fabric).numpy()
+        counts[sample.source] += torch.from_numpy(
+            count_pixels(predicted, sample.codes.numpy(), n_classes, n_codes)
+        )
+    if fabric.world_size > 1:
+        counts = fabric.all_reduce(counts, reduce_op="sum").cpu()  # type: ignore[union-attr]
+    return [
+        _overlaps(table, member) if bool(table.any()) else []
+        for table, member in zip(counts, data.membership, strict=True)
+    ]
+
+
+def dice_scores(overlaps: list[list[Overlap]], recipe: Recipe) -> dict[str, float]:
+    """``dice``, the mean over the sources, and ``dice <source>`` over its codes.
+
+    Left out are code 0 (background) and, as in a `Score`, codes that neither side has.
+    Empty if nothing is held out.
+    """
+    scores = {}
+    for source, own in zip(recipe.sources, overlaps, strict=True):
+        judged = [o.dice for o in own[1:] if o.predicted or o.true]
+        if judged:
+            scores[f"dice {source.name}"] = sum(judged) / len(judged)
+    if not scores:
+        return {}
+    return {"dice": sum(scores.values()) / len(scores), **scores}
+
+
+def _predicted(
+    network: nn.Module, sample: Sample, recipe: Recipe, fabric: Fabric
+) -> Tensor:
+    """Likeliest class of each pixel, (H, W) uint8 on the CPU."""
+    depth, width = sample.codes.shape
+    # The sample is prepared and resized already.
+    image = padded(normalise(sample.image[None], recipe.input.intensity), recipe.input)
+    image = fabric.to_device(image).to(memory_format=torch.channels_last)
+    with fabric.autocast():
+        logits: Tensor = network(image)[..., :depth, :width]
+    return logits.argmax(1)[0].to(torch.uint8).cpu()
+
+
+def _overlaps(table: Tensor, member: Tensor) -> list[Overlap]:
+    """Overlap of each code that the source has, from (n_codes, n_classes) counts."""
+    found = overlap_counts(table.numpy(), member.tolist())
+    n_own = int(member.any(1).sum())
+    return [Overlap(*map(int, one)) for one in found[:n_own]]

@@ -1,0 +1,1 @@
+"""En-face projections of a volume."""

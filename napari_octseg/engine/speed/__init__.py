@@ -1,0 +1,1 @@
+"""The same network, faster: rewriting for inference on a CPU."""

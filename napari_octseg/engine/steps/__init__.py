@@ -1,0 +1,1 @@
+"""Named steps of a card: preparation before a network, cleaning after it."""
