@@ -64,3 +64,11 @@ class RecipeError(OctsegError):
 
 class TaskError(OctsegError):
     """A long task that failed for a reason of the library below it."""
+
+
+class EditError(OctsegError):
+    """A correction that is not possible here."""
+
+
+class JournalError(OctsegError):
+    """A journal of edits that cannot be opened or written."""

@@ -1,0 +1,1 @@
+"""Corrections by hand: journal, boundary and region tools, propagation, review."""

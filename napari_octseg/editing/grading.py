@@ -1,0 +1,295 @@
+"""What a grader works on: labels and boundaries of one scan, with their journal."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from psygnal import Signal
+
+from napari_octseg.boundaries import boundary_names
+from napari_octseg.editing.identity import journal_path, scan_hash
+from napari_octseg.editing.journal import Journal
+from napari_octseg.editing.open_edit import OpenEdit
+from napari_octseg.editing.patch import patches_between
+from napari_octseg.editing.review import ReviewState
+from napari_octseg.errors import EditError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+    from typing import Self
+
+    from numpy.typing import NDArray
+
+    from napari_octseg.editing.patch import Patch
+    from napari_octseg.labels import LabelSet
+    from napari_octseg.volume import OCTVolume
+
+ORIGINS = ("nobody", "human", "propagated", "interpolated")
+"""Where the labels of a column come from; models are added by name and version."""
+
+_CHECKPOINT_EVERY = 250  # edits
+
+
+@dataclass(frozen=True)
+class Change:
+    """What changed: B-scans, and the arrays (or ``"journal"``) by name."""
+
+    bscans: tuple[int, ...]
+    targets: frozenset[str]
+
+
+class Grading:
+    """Labels, boundaries, origins and review states of a scan, all journalled.
+
+    Parameters
+    ----------
+    volume
+        The scan.
+    label_set
+        Classes of the labels.
+    layers
+        Class indices of the layers, top to bottom; empty if there are only findings.
+    journal
+        Open journal of this scan and label set; its edits are replayed.
+    grader
+        Who edits, by the name of the account if not given.
+
+    Attributes
+    ----------
+    labels
+        (n_bscans, depth, width) uint8, edited in place.
+    heights, predicted
+        (n_boundaries, n_bscans, width) float32, px from the top, NaN absent: now, and
+        as a model last told them.
+    origins
+        (n_bscans, width) uint8, indices into `origin_names`.
+    states
+        (n_bscans,) uint8, `ReviewState`.
+    locked_classes
+        Class indices that no tool may take away or give.
+    """
+
+    changed = Signal(Change)
+
+    def __init__(
+        self,
+        volume: OCTVolume,
+        label_set: LabelSet,
+        layers: Sequence[int],
+        journal: Journal,
+        *,
+        grader: str | None = None,
+    ) -> None:
+        self.volume = volume
+        self.label_set = label_set
+        self.layers = tuple(layers)
+        self.grader = grader or getpass.getuser()
+        names = tuple(label_set.names[i] for i in self.layers)
+        self.boundary_names = boundary_names(names) if names else ()
+        n_bscans, depth, width = volume.shape
+        n_boundaries = len(self.boundary_names)
+        self.labels = np.zeros((n_bscans, depth, width), np.uint8)
+        self.heights = np.full((n_boundaries, n_bscans, width), np.nan, np.float32)
+        self.predicted = self.heights.copy()
+        self.origins = np.zeros((n_bscans, width), np.uint8)
+        self.states = np.zeros(n_bscans, np.uint8)
+        self.locked_classes: set[int] = set()
+        self._journal = journal
+        self._unwritten: list[tuple[str, Sequence[Patch]]] = []
+        kept = journal.kept("origin_names")
+        self.origin_names = list(kept) if isinstance(kept, list) else list(ORIGINS)
+        journal.replay(self.arrays)
+
+    @classmethod
+    def open(
+        cls,
+        volume: OCTVolume,
+        label_set: LabelSet,
+        layers: Sequence[str] = (),
+        *,
+        path: Path | None = None,
+        grader: str | None = None,
+    ) -> Self:
+        """Begin, or resume where the journal of this scan and label set ends.
+
+        Parameters
+        ----------
+        volume, label_set, grader
+            As above.
+        layers
+            Names of the layers, top to bottom.
+        path
+            File of the journal; in the user's data folder if not given.
+
+        Raises
+        ------
+        JournalError
+            If it is open in another window, cannot be written, or is damaged.
+        """
+        path = path or journal_path(volume, label_set)
+        journal = Journal.open(
+            path,
+            scan=scan_hash(volume),
+            label_set=label_set,
+            layers=tuple(layers),
+            shape=volume.shape,
+        )
+        if volume.source:
+            journal.keep("source", str(volume.source))
+        indices = [label_set.index(name) for name in layers]
+        return cls(volume, label_set, indices, journal, grader=grader)
+
+    @property
+    def journal(self) -> Journal:
+        """The journal that every edit is written to."""
+        return self._journal
+
+    @property
+    def arrays(self) -> Mapping[str, NDArray[np.generic]]:
+        """The arrays that edits change, by name."""
+        return {
+            "labels": self.labels,
+            "heights": self.heights,
+            "origins": self.origins,
+            "states": self.states,
+            "predicted": self.predicted,
+        }
+
+    @property
+    def locked_boundaries(self) -> tuple[int, ...]:
+        """Boundaries of locked layers."""
+        held = [i for i, c in enumerate(self.layers) if c in self.locked_classes]
+        return tuple(sorted({*held, *(i + 1 for i in held)}))
+
+    @property
+    def n_unwritten(self) -> int:
+        """Edits that could not be written to the journal yet."""
+        return len(self._unwritten)
+
+    def origin_code(self, name: str) -> int:
+        """Code of an origin in `origins`; a new one is added."""
+        if name not in self.origin_names:
+            self.origin_names.append(name)
+            self._journal.keep("origin_names", self.origin_names)
+        return self.origin_names.index(name)
+
+    def check_open(self, bscan: int) -> None:
+        """Refuse edits of B-scans that are finished.
+
+        Raises
+        ------
+        EditError
+            If the B-scan is reviewed, excluded, or not there.
+        """
+        if not 0 <= bscan < len(self.states):
+            raise EditError(f"B-scan {bscan}", allowed=f"0 to {len(self.states) - 1}")
+        state = ReviewState(int(self.states[bscan]))
+        if state in (ReviewState.REVIEWED, ReviewState.EXCLUDED):
+            raise EditError(
+                f"B-scan {bscan} is {state.name.lower()} and therefore locked",
+                todo="unlock it with R before editing it",
+            )
+
+    def begin(self, tool: str, *, origin: str = "human") -> OpenEdit:
+        """Begin an edit.
+
+        Parameters
+        ----------
+        tool
+            Its name, as undo shows it.
+        origin
+            What its columns come from: ``"human"``, ``"propagated"``,
+            ``"interpolated"``, or a model with its version.
+        """
+        return OpenEdit(self, tool, origin)
+
+    def set_state(self, bscan: int, state: ReviewState) -> None:
+        """Review, exclude or reopen a B-scan; can be undone like an edit."""
+        before = self.states[bscan : bscan + 1].copy()
+        self.states[bscan] = state
+        after = self.states[bscan : bscan + 1].copy()
+        patch = patches_between("states", bscan, before, after)
+        if patch is not None:
+            self.write(state.name.lower(), [patch])
+            self.tell([bscan], "states", "journal")
+
+    def undo(self) -> str | None:
+        """Take the last edit back; its tool, or None if there is none."""
+        self._write_all()
+        tool = self._journal.undo_tool
+        patches = self._journal.undo()
+        if patches is None:
+            return None
+        for patch in patches:
+            patch.revert(self.arrays)
+        self._tell_of(patches)
+        return tool
+
+    def redo(self) -> str | None:
+        """Make the edit that was undone last again; its tool, or None."""
+        self._write_all()
+        tool = self._journal.redo_tool
+        patches = self._journal.redo()
+        if patches is None:
+            return None
+        for patch in patches:
+            patch.apply(self.arrays)
+        self._tell_of(patches)
+        return tool
+
+    def write(
+        self, tool: str, patches: Sequence[Patch], *, edit: int | None = None
+    ) -> int | None:
+        """Write an edit whose patches the arrays already hold.
+
+        Returns
+        -------
+        Its number in the journal.
+
+        Raises
+        ------
+        JournalError
+            If it cannot be written; it is kept, and written before the next one.
+        """
+        if edit is not None and not self._unwritten:
+            try:
+                return self._journal.write(tool, self.grader, patches, edit=edit)
+            except Exception:
+                self._unwritten.append((tool, patches))
+                raise
+        self._unwritten.append((tool, patches))
+        return self._write_all()
+
+    def add_seconds(self, bscan: int, seconds: float) -> None:
+        """Count time that the grader spent on a B-scan."""
+        self._journal.add_seconds(bscan, self.grader, seconds)
+
+    def tell(self, bscans: Iterable[int], *targets: str) -> None:
+        """Tell listeners what changed."""
+        self.changed.emit(Change(tuple(bscans), frozenset(targets)))
+
+    def close(self) -> None:
+        """Write what is left and close the journal."""
+        try:
+            self._write_all()
+            self._journal.checkpoint(self.arrays)
+        finally:
+            self._journal.close()
+
+    def _write_all(self) -> int | None:
+        number = None
+        while self._unwritten:
+            tool, patches = self._unwritten[0]
+            number = self._journal.write(tool, self.grader, patches)
+            del self._unwritten[0]
+            if number % _CHECKPOINT_EVERY == 0:
+                self._journal.checkpoint(self.arrays)
+        return number
+
+    def _tell_of(self, patches: Sequence[Patch]) -> None:
+        bscans = sorted({patch.bscan for patch in patches})
+        self.tell(bscans, *(patch.target for patch in patches), "journal")
