@@ -207,14 +207,24 @@ class Grading:
         """
         return OpenEdit(self, tool, origin)
 
-    def set_state(self, bscan: int, state: ReviewState) -> None:
-        """Review, exclude or reopen a B-scan; can be undone like an edit."""
+    def set_state(self, bscan: int, state: ReviewState, *, tool: str = "") -> None:
+        """Review, exclude or reopen a B-scan; can be undone like an edit.
+
+        Parameters
+        ----------
+        bscan
+            Index of the B-scan.
+        state
+            Its state from now on.
+        tool
+            What undo and the journal call it; the name of the state by default.
+        """
         before = self.states[bscan : bscan + 1].copy()
         self.states[bscan] = state
         after = self.states[bscan : bscan + 1].copy()
         patch = patches_between("states", bscan, before, after)
         if patch is not None:
-            self.write(state.name.lower(), [patch])
+            self.write(tool or state.name.lower(), [patch])
             self.tell([bscan], "states", "journal")
 
     def undo(self) -> str | None:
