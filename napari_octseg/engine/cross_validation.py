@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from napari_octseg.engine.training import TrainSettings
 
 
+_NO_CHOICE = "weights of the last update, no choice by the held-out scans"
+
+
 def iter_cross_validate(
     recipe: Recipe,
     settings: TrainSettings,
@@ -101,9 +104,9 @@ def iter_cross_validate(
     if not is_first_process():
         return []
     each = "one patient at a time" if not folds else f"{n_folds} folds by patient"
-    note = "weights of the last update, no choice by the held-out scans"
+    note = _NO_CHOICE
     if recipe.start:
-        note += f"; first weights of {recipe.start}, whatever that was trained on"
+        note += f"; first weights of {recipe.start}"
     scores = [
         tally.score(name, f"cross-validation, {each}").model_copy(
             update={"hardware": hardware_of(settings.device), "note": note}
@@ -162,9 +165,11 @@ def _keep(part: Recipe, settings: TrainSettings, folder: Path) -> None:
     network = build(part.architecture.name, part.architecture.arguments)
     last = torch.load(settings.run / "last.pt", map_location="cpu", weights_only=True)
     network.load_state_dict(last["average"])
-    scans = [(source, ()) for source in part.sources]
+    scans = [(s, load_source(s, settings.data, part)) for s in part.sources]
     hardware = hardware_of(settings.device)
-    card = card_of(part, scans, hardware=hardware, n_steps=last["step"])
+    card = card_of(
+        part, scans, hardware=hardware, n_steps=last["step"], choice=_NO_CHOICE
+    )
     recipe = {"recipe.json": part.model_dump_json(indent=1) + "\n"}
     write_bundle(folder, card, network, extras=recipe)
     for name in ("last.pt", "best.pt"):

@@ -130,6 +130,7 @@ def card_of(
     *,
     hardware: str,
     n_steps: int,
+    choice: str = _CHOICE,
 ) -> ModelCard:
     """Card of a trained network, without figures.
 
@@ -143,7 +144,10 @@ def card_of(
         Further data sets, whose look alone was used.
     hardware, n_steps
         What it was trained on, and for how many updates.
+    choice
+        What the held-out images were used for; said if there are any.
     """
+    any_held_out = any(b.held_out for _, bscans in scans for b in bscans)
     return ModelCard(
         name=recipe.name,
         version=recipe.version,
@@ -165,7 +169,7 @@ def card_of(
                 ),
                 *unlabelled,
             ),
-            split=f"{recipe.split}. {_CHOICE}",
+            split=f"{recipe.split}. {choice}" if any_held_out else recipe.split,
             recipe=f"recipe.json; {n_steps} updates of {recipe.batch_size} images",
             hardware=hardware,
             seed=recipe.seed,

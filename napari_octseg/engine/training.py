@@ -11,6 +11,7 @@ import torch
 from napari_octseg.engine.data.sampling import load_training_set
 from napari_octseg.engine.learning.criterion import Criterion
 from napari_octseg.engine.learning.fabric import launch_fabric
+from napari_octseg.engine.learning.first_weights import check_start
 from napari_octseg.engine.learning.run_log import RunLog
 from napari_octseg.engine.learning.run_state import RunState, is_finished, read_last
 from napari_octseg.engine.learning.validation import dice_scores
@@ -85,6 +86,7 @@ def iter_train(
         n_nodes=settings.n_nodes,
         precision=settings.precision,
     )
+    check_start(recipe, settings.data)
     data = load_training_set(recipe, settings.data)
     criterion = Criterion(recipe.losses, data.labels(), data.membership)
     state = RunState(recipe, data, fabric)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from napari_octseg.bundles.card import read_card
 from napari_octseg.bundles.score import read_scores
 from napari_octseg.engine.cross_validation import fold_of, iter_cross_validate
 from napari_octseg.engine.data.split import list_source
@@ -61,6 +62,9 @@ def test_figures_are_pooled_over_the_folds(
         "fold-01",
         "fold-02",
     ]
+    card = read_card(next(tmp_path.rglob("card.json")))
+    assert [one.n_images for one in card.training.data] == [3, 3]
+    assert "no choice by the held-out scans" in card.training.split
     again = list(iter_cross_validate(short, settings, folds=2))
     assert not any("loss" in step.values for step in again)
 

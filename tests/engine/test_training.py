@@ -8,7 +8,7 @@ import torch
 
 from napari_octseg.bundles.card import Architecture, Input
 from napari_octseg.bundles.registry import load_network
-from napari_octseg.engine.learning.first_weights import take_weights
+from napari_octseg.engine.learning.first_weights import check_start, take_weights
 from napari_octseg.engine.recipe import Adversarial
 from napari_octseg.engine.training import TrainSettings, iter_train
 from napari_octseg.errors import RecipeError
@@ -127,6 +127,25 @@ def test_a_bundle_that_shares_no_tensor_is_refused_as_a_start(
     tiny_bundle("parent")
     with pytest.raises(RecipeError, match="Not one tensor of the model 'parent'"):
         take_weights(torch.nn.Conv2d(1, 1, 1), "parent")
+
+
+def test_a_start_that_saw_held_out_patients_is_refused(
+    recipe: Recipe, data: Path, tiny_bundle: MakeBundle
+) -> None:
+    parent = tiny_bundle("parent")
+    path = parent.folder / "recipe.json"
+    path.write_text(recipe.model_dump_json(), encoding="utf-8")
+    same = recipe.model_copy(update={"start": "parent"})
+    check_start(same, data)
+    source = recipe.sources[0].model_copy(update={"validation": ("scan1",)})
+    other = same.model_copy(update={"sources": (source, *recipe.sources[1:])})
+    with pytest.raises(RecipeError, match="'parent' was trained on scan1 of 'stripes'"):
+        check_start(other, data)
+    # Through a bundle that was itself started from the one that saw them.
+    child = tiny_bundle("child")
+    (child.folder / "recipe.json").write_text(other.model_dump_json(), encoding="utf-8")
+    with pytest.raises(RecipeError, match="'parent' was trained on scan1"):
+        check_start(other.model_copy(update={"start": "child"}), data)
 
 
 class TwoOutputs(torch.nn.Module):

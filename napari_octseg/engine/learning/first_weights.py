@@ -6,10 +6,17 @@ import logging
 from typing import TYPE_CHECKING
 
 from napari_octseg.bundles.registry import find_bundle, load_network
+from napari_octseg.engine.data.split import list_source
+from napari_octseg.engine.recipe import read_recipe
 from napari_octseg.errors import RecipeError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import nn
+
+    from napari_octseg.engine.data.source import Source
+    from napari_octseg.engine.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
@@ -51,3 +58,51 @@ def take_weights(network: nn.Module, start: str) -> str:
     message = f"{len(fitting)} of {len(own)} tensors come from {start}"
     logger.info(message)
     return message
+
+
+def check_start(recipe: Recipe, data: Path) -> None:
+    """Refuse first weights that have seen what this recipe holds out.
+
+    Looks through the recipes of the bundle that it starts from, of the one that this
+    was started from, and so on. A bundle without a recipe tells nothing.
+
+    Parameters
+    ----------
+    recipe
+        Of the training that is to begin.
+    data
+        Root of the data folders.
+
+    Raises
+    ------
+    RecipeError
+        If a held-out patient was trained on: figures on him would mean nothing.
+    """
+    start = recipe.start
+    visited: set[str] = set()
+    while start and start not in visited:
+        visited.add(start)
+        path = find_bundle(start).folder / "recipe.json"
+        if not path.is_file():
+            logger.warning("%s has no recipe: what it was trained on is unknown", start)
+            return
+        earlier = read_recipe(path)
+        for source in recipe.sources:
+            for other in earlier.sources:
+                _check_source(source, other, start, data)
+        start = earlier.start
+
+
+def _check_source(source: Source, other: Source, start: str, data: Path) -> None:
+    if source.kind == "phantom" or source.folder != other.folder:
+        return
+    held_out = {e.path: e for e in list_source(source, data) if e.held_out}
+    trained = {e.path for e in list_source(other, data) if not e.held_out}
+    seen = sorted({held_out[path].patient for path in held_out if path in trained})
+    if seen:
+        raise RecipeError(
+            f"The model {start!r} was trained on {', '.join(seen)} of "
+            f"{source.name!r}, whom this recipe holds out",
+            allowed="a start that has not seen them, or no start",
+            todo="hold out what the earlier recipe held out",
+        )
