@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_octseg.errors import LabelError
-from napari_octseg.labels import IGNORE
+from napari_octseg.labels import IGNORE, canonical_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,22 @@ _TOP_OF = {
     "choroid": "BM",
 }
 _BOTTOM_OF = {"RPE": "BM", "choroid": "CSI"}
+
+_LAYER_BETWEEN = {
+    ("ILM", "RNFL/GCL"): "RNFL",
+    ("RNFL/GCL", "GCL/IPL"): "GCL",
+    ("RNFL/GCL", "IPL/INL"): "GCIPL",
+    ("GCL/IPL", "IPL/INL"): "IPL",
+    ("IPL/INL", "INL/OPL"): "INL",
+    ("INL/OPL", "OPL/ONL"): "OPL",
+    ("OPL/ONL", "ELM/EZ"): "ONL",
+    ("ELM/EZ", "EZ/OS"): "EZ",
+    ("ELM/EZ", "EZ/RPE"): "EZ",
+    ("EZ/OS", "EZ/RPE"): "OS",
+    ("EZ/RPE", "BM"): "RPE",
+    ("BM", "CSI"): "choroid",
+}
+_TO = " to "  # between the two boundaries of a layer that has no name of its own
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +86,35 @@ class Boundaries:
 
 def boundary_names(layers: Sequence[str]) -> tuple[str, ...]:
     """Names of the ``len(layers) + 1`` boundaries of a stack of layers."""
-    tops = [_TOP_OF.get(layer, f"top of {layer}") for layer in layers]
     last = layers[-1]
-    return (*tops, _BOTTOM_OF.get(last, f"bottom of {last}"))
+    bottom = _BOTTOM_OF.get(last) or last.partition(_TO)[2] or f"bottom of {last}"
+    return (*(_top_of(layer) for layer in layers), bottom)
+
+
+def _top_of(layer: str) -> str:
+    upper, to, _ = layer.partition(_TO)
+    return _TOP_OF.get(layer) or (upper if to else f"top of {layer}")
+
+
+def layers_among(names: Sequence[str]) -> tuple[str, ...]:
+    """Those of some class names that are layers of the retina or the choroid."""
+    return tuple(name for name in names if canonical_name(name) in _TOP_OF)
+
+
+def layers_between(boundaries: Sequence[str]) -> tuple[str, ...]:
+    """Names of the layers between consecutive boundaries.
+
+    Parameters
+    ----------
+    boundaries
+        Names in anatomical order, at least two.
+
+    Returns
+    -------
+    One name per gap; ``"ILM to BM"`` where no single layer lies between the two.
+    """
+    pairs = zip(boundaries[:-1], boundaries[1:], strict=True)
+    return tuple(_LAYER_BETWEEN.get(pair, _TO.join(pair)) for pair in pairs)
 
 
 def enforce_order(heights: NDArray[np.float32]) -> NDArray[np.float32]:

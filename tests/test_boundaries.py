@@ -9,6 +9,8 @@ from napari_octseg.boundaries import (
     boundary_names,
     enforce_order,
     labels_to_boundaries,
+    layers_among,
+    layers_between,
 )
 from napari_octseg.errors import LabelError
 from napari_octseg.labels import IGNORE
@@ -122,3 +124,21 @@ def test_wrong_counts_are_refused() -> None:
         Boundaries(("ILM",), heights)
     with pytest.raises(LabelError, match="ILM"):
         Boundaries(("ILM", "BM"), heights[:2])["EZ"]
+
+
+def test_layers_are_told_by_the_boundaries_around_them() -> None:
+    stack = ("RNFL", "GCIPL", "INL", "OPL", "ONL", "EZ", "RPE", "choroid")
+    assert layers_between(boundary_names(stack)) == stack
+    fine = ("RNFL", "GCL", "IPL", "INL", "OPL", "ONL", "EZ", "OS", "RPE")
+    assert layers_between(boundary_names(fine)) == fine
+
+
+def test_what_lies_between_distant_boundaries_is_called_by_both() -> None:
+    few = ("ILM", "RNFL/GCL", "BM")
+    assert layers_between(few) == ("RNFL", "RNFL/GCL to BM")
+    assert boundary_names(layers_between(few)) == few
+
+
+def test_layers_are_found_among_findings_under_any_of_their_names() -> None:
+    names = ("background", "NFL", "GCL-IPL", "SRF", "RPE", "vessel")
+    assert layers_among(names) == ("NFL", "GCL-IPL", "RPE")
