@@ -224,8 +224,10 @@ class Grading:
         after = self.states[bscan : bscan + 1].copy()
         patch = patches_between("states", bscan, before, after)
         if patch is not None:
-            self.write(tool or state.name.lower(), [patch])
-            self.tell([bscan], "states", "journal")
+            try:
+                self.write(tool or state.name.lower(), [patch])
+            finally:
+                self.tell([bscan], "states", "journal")
 
     def undo(self) -> str | None:
         """Take the last edit back; its tool, or None if there is none."""

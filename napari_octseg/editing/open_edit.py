@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 TARGETS = ("labels", "heights", "origins", "states", "predicted")
 """The arrays of a grading that edits change."""
 
+BY_COLUMN = ("human", "propagated", "interpolated", "repaired")
+"""Origins that are marked in the columns that changed; models answer for B-scans."""
+
 
 class OpenEdit:
     """Changes of one tool, from the first to `commit` or `cancel`.
@@ -236,7 +239,7 @@ class OpenEdit:
         told = self.origin == "human" and not changed.any()
         if told:
             return []
-        by_model = self.origin not in ("human", "propagated", "interpolated")
+        by_model = self.origin not in BY_COLUMN
         # A model answers for the whole B-scan, whether or not it changed a column.
         grading.origins[bscan, ... if by_model else changed] = grading.origin_code(
             self.origin
