@@ -7,6 +7,7 @@ A height is in px from the top of the B-scan, sub-pixel, with the centre of row 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -113,7 +114,7 @@ def layers_between(boundaries: Sequence[str]) -> tuple[str, ...]:
     -------
     One name per gap; ``"ILM to BM"`` where no single layer lies between the two.
     """
-    pairs = zip(boundaries[:-1], boundaries[1:], strict=True)
+    pairs = pairwise(boundaries)
     return tuple(_LAYER_BETWEEN.get(pair, _TO.join(pair)) for pair in pairs)
 
 
