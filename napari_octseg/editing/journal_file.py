@@ -10,15 +10,20 @@ import json
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_octseg.editing.journal_errors import no_journal, no_place, told
+from napari_octseg.editing.journal_errors import (
+    damaged,
+    no_journal,
+    no_place,
+    told,
+)
 from napari_octseg.errors import JournalError
 from napari_octseg.labels import LabelClass, LabelSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _APPLICATION = 0x4F435453  # "OCTS"
 _VERSION = 1
@@ -155,9 +160,15 @@ def identity_of(connection: sqlite3.Connection) -> JournalIdentity:
 
 def _is_new(connection: sqlite3.Connection, path: Path) -> bool:
     """Whether nothing has been written to the file yet; it is not changed."""
+    has_log = Path(f"{path}-wal").exists()
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (n_things,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    (n_pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+    if not has_log and path.stat().st_size < n_pages * page_size:
+        # SQLite takes what is missing of a torn last page for zeros.
+        raise damaged(path, "its end is missing")
     if n_things == application == version == 0:
         return True
     if application != _APPLICATION:
