@@ -132,7 +132,8 @@ class GradingView(QObject):
         """Take another tool in hand."""
         self.tool = tool
         layer = self.labels_layer
-        if layer is not None:
+        # It may be gone: then this view closes.
+        if layer is not None and layer in list(self.viewer.layers):
             self.viewer.layers.selection.active = layer
             layer.mode = BRUSH_TOOLS.get(tool, "pan_zoom")
         self.tool_changed.emit(tool)
