@@ -174,17 +174,31 @@ class ColumnStrip:
         return values[0] if self._image_layer.ndim == 2 else values
 
     def _place(self, event: Any = None) -> None:
-        image = self._image_layer
-        axial = float(image.scale[-2])
-        depth = image.data.shape[image.ndim - 2]
-        rows = max(depth * _STRIP_HEIGHT, 4.0)
-        gap = max(depth * _STRIP_GAP, 1.0)
-        scale, translate = np.array(image.scale), np.array(image.translate)
-        scale[-2] = rows * axial
-        # Positions are those of pixel centres.
-        translate[-2] -= (rows / 2 + gap + 0.5) * axial
-        self.layer.scale, self.layer.translate = scale, translate
-        self.layer.units = image.units
+        place_above(self.layer, self._image_layer)
+
+
+def place_above(layer: Layer, image_layer: Image, *, slot: int = 0) -> None:
+    """Make a layer of one row per B-scan a strip above the B-scans of a scan.
+
+    Parameters
+    ----------
+    layer
+        Its data are one pixel deep.
+    image_layer
+        The scan.
+    slot
+        Number of strips that have room in between.
+    """
+    axial = float(image_layer.scale[-2])
+    depth = image_layer.data.shape[image_layer.ndim - 2]
+    rows = max(depth * _STRIP_HEIGHT, 4.0)
+    gap = max(depth * _STRIP_GAP, 1.0)
+    scale, translate = np.array(image_layer.scale), np.array(image_layer.translate)
+    scale[-2] = rows * axial
+    # Positions are those of pixel centres.
+    translate[-2] -= (rows / 2 + gap + 0.5 + slot * (rows + gap)) * axial
+    layer.scale, layer.translate = scale, translate
+    layer.units = image_layer.units
 
 
 def _add_inactive(viewer: napari.Viewer, layer: Layer) -> None:
