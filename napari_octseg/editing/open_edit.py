@@ -13,8 +13,8 @@ from napari_octseg.editing.columns import (
     follow_pixels,
     is_finding,
 )
+from napari_octseg.editing.locks import respect_locks
 from napari_octseg.editing.patch import bscan_view, patches_between
-from napari_octseg.editing.regions import respect_locks
 from napari_octseg.editing.review import after_edit, after_model
 from napari_octseg.errors import EditError
 from napari_octseg.labels import IGNORE
