@@ -10,6 +10,8 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter, uniform_filter
 from napari_octseg.errors import EditError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
 _ALONG_PX = 2.0
@@ -55,19 +57,25 @@ _DARKER_BELOW = (
 _POLARITY = dict.fromkeys(_BRIGHTER_BELOW, 1) | dict.fromkeys(_DARKER_BELOW, -1)
 
 
-def polarity_of(boundary_name: str) -> int:
+def polarity_of(boundary_name: str, *, among: Collection[str] = ()) -> int:
     """What the boundary of that name looks like.
 
     Parameters
     ----------
     boundary_name
         One that `boundary_names` gives.
+    among
+        Names of all boundaries. Where the outer segments are no layer of their own
+        they belong to the RPE (Chiu et al., Biomed. Opt. Express 6:1172-1194, 2015),
+        which then begins where the bright ellipsoid zone ends.
 
     Returns
     -------
     1: dark above bright. -1: bright above dark. 0: either, which holds for CSI and for
     every name that is not known.
     """
+    if boundary_name == "EZ/RPE" and among and "EZ/OS" not in among:
+        boundary_name = "EZ/OS"
     return _POLARITY.get(boundary_name, 0)
 
 

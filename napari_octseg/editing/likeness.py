@@ -60,7 +60,7 @@ def surroundings(image: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def unlike_clicks(
-    around: NDArray[np.float32], rows: slice, from_row: int, to_row: int
+    around: NDArray[np.float32], rows: slice, from_row: int, to_row: int | None
 ) -> NDArray[np.float32]:
     """How little each place looks like the two clicks at the ends of a stretch.
 
@@ -72,7 +72,8 @@ def unlike_clicks(
     rows
         Rows of the cost that are of interest.
     from_row, to_row
-        Rows of the cost of the clicks in the first and the last column.
+        Rows of the cost of the clicks in the first and the last column; None if there
+        is no click in the last one, which then looks like the first.
 
     Returns
     -------
@@ -81,7 +82,8 @@ def unlike_clicks(
     share = np.linspace(0, 1, around.shape[1], dtype=np.float32)[:, None]
     total: NDArray[np.float32] | None = None
     for window in around:
-        start, end = window[0, from_row], window[-1, to_row]
+        start = window[0, from_row]
+        end = start if to_row is None else window[-1, to_row]
         difference = window[:, rows] - (start + (end - start) * share)
         difference *= difference
         total = difference if total is None else np.add(total, difference, out=total)

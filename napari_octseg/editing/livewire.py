@@ -16,7 +16,12 @@ from napari_octseg.editing.clicks import (
 )
 from napari_octseg.editing.likeness import strength_at, unlike_clicks
 from napari_octseg.editing.runs import runs_of
-from napari_octseg.editing.shortest_path import between_rows, cheapest_path, tolls
+from napari_octseg.editing.shortest_path import (
+    cheapest_path,
+    smooth_course,
+    tolls,
+    valley_bottoms,
+)
 from napari_octseg.errors import EditError
 
 if TYPE_CHECKING:
@@ -92,7 +97,6 @@ def live_wire(
     low, high = rows_within(upper, lower, depth)
     for column, row in row_at.items():
         low[column - first] = high[column - first] = row_of_height(row, depth)
-    rows = slice(max(int(low.min()) - 1, 0), min(int(high.max()) + 2, depth))
     path = np.empty(end - first, np.intp)
     for start, stop in pairwise(columns):
         stretch = slice(start - first, stop - first + 1)
@@ -106,14 +110,9 @@ def live_wire(
     clicked = np.array(columns) - first
     clicked_rows = np.array([*row_at.values()], np.float32)
     fixed[clicked] = clicked_rows + 0.5
-    fine = between_rows(
-        by_column[:, rows],
-        path - rows.start,
-        smoothness=_SMOOTHNESS,
-        fixed=fixed - rows.start,
-    )
-    heights = fine + (rows.start - 0.5)
-    heights = np.clip(heights, -0.5, depth - 0.5)
+    bottoms, sharp = valley_bottoms(by_column, path)
+    course = smooth_course(bottoms, sharp, _SMOOTHNESS, fixed)
+    heights = np.clip(course - 0.5, -0.5, depth - 0.5)
     curve = np.clip(heights, upper, lower).astype(np.float32)
     curve[clicked] = np.clip(clicked_rows, upper[clicked], lower[clicked])
     return first, curve
@@ -164,13 +163,18 @@ def snap(
     toll = tolls(min(_SNAP_STEPS, 2 * reach), stiffness)
     snapped = np.array(curve, np.float32)
     for start, stop in runs_of(np.isfinite(curve)):
-        here = _cost_beside(cost, snapped[start:stop], start, offsets)
+        own = snapped[start:stop]
+        here = _cost_beside(cost, own, start, offsets)
         stay = (here + np.float32(_STAY_PRICE) * np.abs(offsets)).astype(np.float32)
         path = cheapest_path(stay, toll)
         assert path is not None  # every offset is allowed
-        fine = between_rows(stay, path, smoothness=_SNAP_SMOOTHNESS + 10 * stiffness)
-        fine = np.clip(fine - reach, -reach, reach)
-        snapped[start:stop] += fine.astype(np.float32)
+        chosen = offsets[path]
+        by_column = np.nan_to_num(cost[:, start:stop].T, nan=1.0)
+        row = np.clip(np.rint(own + chosen + 0.5), 0, depth - 1).astype(np.intp)
+        bottoms, sharp = valley_bottoms(by_column, row)
+        shift = np.where(sharp > 0, bottoms - 0.5 - own, chosen)
+        shift = smooth_course(shift, sharp, _SNAP_SMOOTHNESS + 10 * stiffness)
+        snapped[start:stop] += np.clip(shift, -reach, reach).astype(np.float32)
     inside = np.clip(snapped, -0.5, depth - 0.5)
     # What lay outside the image already is not pulled in.
     return np.where((curve < -0.5) | (curve > depth - 0.5), snapped, inside)

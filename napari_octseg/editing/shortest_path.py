@@ -10,6 +10,7 @@ from scipy.linalg import solveh_banded
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_FLAT = 1e-6
 _FLAT_WEIGHT = 0.02
 _FIXED_WEIGHT = 1e6
 
@@ -87,17 +88,10 @@ def cheapest_path(
     return path
 
 
-def between_rows(
-    cost: NDArray[np.float32],
-    path: NDArray[np.intp],
-    *,
-    smoothness: float,
-    fixed: NDArray[np.float32] | None = None,
-) -> NDArray[np.float64]:
-    """Sub-pixel course of a path: bottoms of the cost's valleys, lightly smoothed.
-
-    Each column's bottom (of a parabola through three rows) counts as much as its valley
-    is narrow; a smoothing spline joins them.
+def valley_bottoms(
+    cost: NDArray[np.float32], path: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where exactly the valleys of the cost are that a path runs along.
 
     Parameters
     ----------
@@ -105,6 +99,41 @@ def between_rows(
         (n_columns, n_rows) float32, finite.
     path
         (n_columns,) rows.
+
+    Returns
+    -------
+    The bottoms, (n_columns,) float64 rows: of a parabola through the three rows around
+    the lowest one next to the path; and how sharp the valleys are there, (n_columns,)
+    float64, at least 0. Where it is 0, there is no valley and the row is that of the
+    path.
+    """
+    n_columns, n_rows = cost.shape
+    if n_rows < 3:
+        return path.astype(np.float64), np.zeros(n_columns)
+    column = np.arange(n_columns)
+    near = np.clip(path, 1, n_rows - 2)[:, None] + np.array([-1, 0, 1])
+    middle = near[column, cost[column[:, None], near].argmin(axis=1)]
+    middle = np.clip(middle, 1, n_rows - 2)
+    above, here, below = (cost[column, middle + k] for k in (-1, 0, 1))
+    sharp = (above - 2 * here + below).astype(np.float64)
+    sharp[sharp < _FLAT] = 0
+    shift = (above - below) / np.maximum(2 * sharp, _FLAT)
+    rows = np.where(sharp > 0, middle + np.clip(shift, -0.5, 0.5), path)
+    return rows, sharp
+
+
+def smooth_course(
+    rows: NDArray[np.float64],
+    sharp: NDArray[np.float64],
+    smoothness: float,
+    fixed: NDArray[np.float32] | None = None,
+) -> NDArray[np.float64]:
+    """A smoothing spline through bottoms of valleys.
+
+    Parameters
+    ----------
+    rows, sharp
+        (n_columns,) as `valley_bottoms` gives them: the sharper, the more a row counts.
     smoothness
         Price of bending, 0 or more.
     fixed
@@ -114,30 +143,18 @@ def between_rows(
     -------
     (n_columns,) float64 rows; those that are fixed are exact.
     """
-    n_columns, n_rows = cost.shape
-    column = np.arange(n_columns)
-    if n_rows < 3:
-        rows, weight = path.astype(np.float64), np.ones(n_columns)
-    else:
-        near = np.clip(path, 1, n_rows - 2)[:, None] + np.array([-1, 0, 1])
-        middle = near[column, cost[column[:, None], near].argmin(axis=1)]
-        middle = np.clip(middle, 1, n_rows - 2)
-        above, here, below = (cost[column, middle + k] for k in (-1, 0, 1))
-        narrow = np.maximum(above - 2 * here + below, 0).astype(np.float64)
-        shift = (above - below) / np.maximum(2 * narrow, 1e-6)
-        flat = narrow < 1e-6
-        rows = np.where(flat, path, middle + np.clip(shift, -0.5, 0.5))
-        weight = narrow / max(float(narrow.mean()), 1e-6) + _FLAT_WEIGHT
-    known = np.zeros(n_columns, np.bool_) if fixed is None else np.isfinite(fixed)
+    course = rows.copy()
+    weight = sharp / max(float(sharp.mean()), _FLAT) + _FLAT_WEIGHT
+    known = np.zeros(len(rows), np.bool_)
     if fixed is not None:
-        rows[known] = fixed[known]
+        known = np.isfinite(fixed)
+        course[known] = fixed[known]
         weight[known] = _FIXED_WEIGHT
-    if smoothness > 0 and n_columns > 2:
-        rows = solveh_banded(_spline(weight, smoothness), weight * rows)
+    if smoothness > 0 and len(rows) > 2:
+        course = solveh_banded(_spline(weight, smoothness), weight * course)
     if fixed is not None:
-        rows[known] = fixed[known]
-    smooth: NDArray[np.float64] = rows
-    return smooth
+        course[known] = fixed[known]
+    return course
 
 
 def _spline(weight: NDArray[np.float64], smoothness: float) -> NDArray[np.float64]:
