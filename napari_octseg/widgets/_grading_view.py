@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_octseg.errors import EditError, OctsegError
 from napari_octseg.widgets._layers import (
@@ -68,6 +68,11 @@ class GradingView(QObject):
         self.class_index = 1
         self.boundary = 0
         self._bscan = 0
+        self._thumbnail_too = False
+        self._refresh_soon = QTimer(self)
+        self._refresh_soon.setSingleShot(True)
+        self._refresh_soon.setInterval(0)
+        self._refresh_soon.timeout.connect(self._refresh)
         panel.listen(viewer.dims.events.current_step, self._on_step)
         panel.listen(viewer.layers.events.removed, self._on_removed)
         panel.closing.connect(self.close)
@@ -190,10 +195,17 @@ class GradingView(QObject):
             self.said.emit(str(refused))
 
     def _on_changed(self, change: Change) -> None:
-        layer = self.labels_layer
-        if layer is not None and "labels" in change.targets:
-            layer.refresh()
+        shown = self._bscan in change.bscans or self.viewer.dims.ndisplay == 3
+        if shown and "labels" in change.targets:
+            # A drag changes labels several times per frame.
+            self._thumbnail_too |= "journal" in change.targets
+            self._refresh_soon.start()
         self.changed.emit(change)
+
+    def _refresh(self) -> None:
+        if self.labels_layer is not None:
+            self.labels_layer.refresh(extent=False, thumbnail=self._thumbnail_too)
+        self._thumbnail_too = False
 
     def _on_step(self, event: Any = None) -> None:
         if self.image_layer is None:
