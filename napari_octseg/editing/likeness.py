@@ -62,7 +62,7 @@ def surroundings(image: NDArray[np.float32]) -> NDArray[np.float32]:
 def unlike_clicks(
     around: NDArray[np.float32], rows: slice, from_row: int, to_row: int | None
 ) -> NDArray[np.float32]:
-    """How little each place looks like the two clicks at the ends of a stretch.
+    """How little each place looks like the clicks at the ends of a stretch.
 
     Parameters
     ----------

@@ -44,8 +44,11 @@ def test_places_like_the_clicks_are_told_from_others() -> None:
 def test_between_two_clicks_the_look_may_change_from_one_to_the_other() -> None:
     image = stack(0.0, 1.0, width=101)
     image *= np.linspace(1, 0.4, 101, dtype=np.float32)
-    unlike = unlike_clicks(surroundings(image), slice(0, 80), 40, 40)
-    assert unlike[:, 40].max() < 0.1
+    around = surroundings(image)
+    assert unlike_clicks(around, slice(0, 80), 40, 40)[:, 40].max() < 0.1
+    from_one_click = unlike_clicks(around, slice(0, 80), 40, None)[:, 40]
+    assert from_one_click[0] < 1e-6
+    assert from_one_click[-1] > 0.9
 
 
 def test_a_click_beside_the_edge_still_knows_its_strength() -> None:
