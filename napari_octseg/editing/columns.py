@@ -64,7 +64,8 @@ def beneath(
     Same parameters as `follow_boundaries`. Where a column has no boundary, findings
     lie on background.
     """
-    bare = np.where(is_finding(labels, layers), np.uint8(0), labels)
+    bare = labels.copy()
+    bare[is_finding(labels, layers)] = 0
     if not len(heights):
         return bare
     depth = labels.shape[0]

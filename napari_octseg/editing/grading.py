@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
@@ -149,7 +149,7 @@ class Grading:
         return self._journal
 
     @property
-    def arrays(self) -> Mapping[str, NDArray[np.generic]]:
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
         """The arrays that edits change, by name."""
         return {
             "labels": self.labels,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class OpenEdit:
         self._grading = grading
         self.tool = tool
         self.origin = origin
-        self._before: dict[int, dict[str, NDArray[np.generic]]] = {}
+        self._before: dict[int, dict[str, NDArray[Any]]] = {}
         self._edit_id: int | None = None
 
     @property
@@ -222,7 +222,7 @@ class OpenEdit:
         self._grading.tell(touched, *TARGETS, "journal")
         return True
 
-    def _touch(self, bscan: int) -> dict[str, NDArray[np.generic]]:
+    def _touch(self, bscan: int) -> dict[str, NDArray[Any]]:
         if bscan not in self._before:
             self._grading.check_open(bscan)
             arrays = self._grading.arrays
