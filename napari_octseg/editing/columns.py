@@ -69,6 +69,7 @@ def beneath(
     if not len(heights):
         return bare
     depth = labels.shape[0]
+    drawn: NDArray[np.uint8]
     drawn = boundaries_to_labels(heights[:, None, :], depth, layers)[0]
     nobody = np.isnan(heights).all(axis=0)
     drawn[:, nobody] = bare[:, nobody]
