@@ -72,9 +72,7 @@ def _profiles(bscan: NDArray[Any]) -> NDArray[np.float64]:
     return np.stack([block.mean(axis=1) for block in blocks if block.shape[1]])
 
 
-def _correlation(
-    a: NDArray[np.float64], b: NDArray[np.float64], shift: int
-) -> float:
+def _correlation(a: NDArray[np.float64], b: NDArray[np.float64], shift: int) -> float:
     depth = a.shape[1]
     one = a[:, max(-shift, 0) : depth - max(shift, 0)]
     other = b[:, max(shift, 0) : depth - max(-shift, 0)]

@@ -32,7 +32,5 @@ def white_areas(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
     bright = pixels >= _NEARLY * pixels.max()
     from_top = np.logical_and.accumulate(bright, axis=0)
     from_bottom = np.logical_and.accumulate(bright[::-1], axis=0)[::-1]
-    areas: NDArray[np.bool_] = maximum_filter(
-        from_top | from_bottom, 2 * _SMEAR_PX + 1
-    )
+    areas: NDArray[np.bool_] = maximum_filter(from_top | from_bottom, 2 * _SMEAR_PX + 1)
     return areas

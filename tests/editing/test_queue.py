@@ -9,14 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_octseg.editing.queue import (
-    Evidence,
-    Weights,
-    expected_gain,
-    may_stop,
-    terms_of,
-    what_next,
-)
+from napari_octseg.editing.evidence import Evidence, terms_of
+from napari_octseg.editing.queue import Weights, expected_gain, may_stop, what_next
 from napari_octseg.editing.review import ReviewState
 from napari_octseg.errors import EditError
 
