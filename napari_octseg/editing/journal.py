@@ -24,6 +24,7 @@ from napari_octseg.editing.journal_rows import (
     record_of,
     row_of,
 )
+from napari_octseg.editing.patch import TARGETS
 from napari_octseg.errors import EditError, JournalError
 
 if TYPE_CHECKING:
@@ -260,11 +261,35 @@ class Journal:
             ).fetchone()
         return None if row is None else cast("object", json.loads(row[0]))
 
-    def edits(self) -> list[EditRecord]:
-        """All edits, oldest first, dropped ones too."""
+    def edits(
+        self, *, bscan: int | None = None, tools: Sequence[str] | None = None
+    ) -> list[EditRecord]:
+        """Edits, oldest first, undone and dropped ones too.
+
+        Parameters
+        ----------
+        bscan
+            Only those that changed this B-scan.
+        tools
+            Only those of these tools.
+        """
+        wanted: list[str] = ["1"]
+        values: list[object] = []
+        if bscan is not None:
+            targets = ", ".join("?" * len(TARGETS))
+            wanted.append(
+                "id IN (SELECT edit FROM patches "
+                f"WHERE target IN ({targets}) AND bscan = ?)"
+            )
+            values += [*TARGETS, bscan]
+        if tools is not None:
+            wanted.append(f"tool IN ({', '.join('?' * len(tools))})")
+            values += tools
         with told(self.path):
             rows = self._connection.execute(
-                f"SELECT {RECORD_COLUMNS} FROM edits ORDER BY id"
+                f"SELECT {RECORD_COLUMNS} FROM edits WHERE {' AND '.join(wanted)} "
+                "ORDER BY id",
+                values,
             ).fetchall()
         return [record_of(row) for row in rows]
 
