@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from napari_octseg.editing.journal import Journal
 from napari_octseg.editing.open_edit import OpenEdit
 from napari_octseg.editing.patch import patches_between
 from napari_octseg.editing.review import ReviewState
-from napari_octseg.errors import EditError
+from napari_octseg.errors import EditError, JournalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from napari_octseg.editing.patch import Patch
     from napari_octseg.labels import LabelSet
     from napari_octseg.volume import OCTVolume
+
+logger = logging.getLogger(__name__)
 
 ORIGINS = ("nobody", "human", "propagated", "interpolated")
 """Where the labels of a column come from; models are added by name and version."""
@@ -99,7 +102,8 @@ class Grading:
         self.states = np.zeros(n_bscans, np.uint8)
         self.locked_classes: set[int] = set()
         self._journal = journal
-        self._unwritten: list[tuple[str, Sequence[Patch]]] = []
+        self._unwritten: list[tuple[str, Sequence[Patch], int | None]] = []
+        self._n_since_checkpoint = 0
         kept = journal.kept("origin_names")
         self.origin_names = list(kept) if isinstance(kept, list) else list(ORIGINS)
         journal.replay(self.arrays)
@@ -138,10 +142,15 @@ class Grading:
             layers=tuple(layers),
             shape=volume.shape,
         )
-        if volume.source:
-            journal.keep("source", str(volume.source))
-        indices = [label_set.index(name) for name in layers]
-        return cls(volume, label_set, indices, journal, grader=grader)
+        try:
+            if volume.source:
+                journal.keep("source", str(volume.source))
+            indices = [label_set.index(name) for name in layers]
+            return cls(volume, label_set, indices, journal, grader=grader)
+        except BaseException:
+            # Nobody could open it again before this process ends.
+            journal.close()
+            raise
 
     @property
     def journal(self) -> Journal:
@@ -267,13 +276,7 @@ class Grading:
         JournalError
             If it cannot be written; it is kept, and written before the next one.
         """
-        if edit is not None and not self._unwritten:
-            try:
-                return self._journal.write(tool, self.grader, patches, edit=edit)
-            except Exception:
-                self._unwritten.append((tool, patches))
-                raise
-        self._unwritten.append((tool, patches))
+        self._unwritten.append((tool, patches, edit))
         return self._write_all()
 
     def add_seconds(self, bscan: int, seconds: float) -> None:
@@ -288,19 +291,33 @@ class Grading:
         """Write what is left and close the journal."""
         try:
             self._write_all()
-            self._journal.checkpoint(self.arrays)
+            self._checkpoint()
         finally:
             self._journal.close()
 
     def _write_all(self) -> int | None:
         number = None
         while self._unwritten:
-            tool, patches = self._unwritten[0]
-            number = self._journal.write(tool, self.grader, patches)
+            tool, patches, edit = self._unwritten[0]
+            try:
+                number = self._journal.write(tool, self.grader, patches, edit=edit)
+            except EditError:
+                # No journal will ever take it: it must not hold up the others.
+                del self._unwritten[0]
+                raise
             del self._unwritten[0]
-            if number % _CHECKPOINT_EVERY == 0:
-                self._journal.checkpoint(self.arrays)
+            self._n_since_checkpoint += 1
+        if self._n_since_checkpoint >= _CHECKPOINT_EVERY:
+            self._checkpoint()
         return number
+
+    def _checkpoint(self) -> None:
+        """Shorten the next opening; without it nothing is lost."""
+        try:
+            self._journal.checkpoint(self.arrays)
+        except JournalError:
+            logger.warning("no checkpoint was kept", exc_info=True)
+        self._n_since_checkpoint = 0
 
     def _tell_of(self, patches: Sequence[Patch]) -> None:
         bscans = sorted({patch.bscan for patch in patches})

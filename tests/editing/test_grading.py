@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from napari_octseg.editing.grading import Change, Grading
 from napari_octseg.editing.review import ReviewState
-from napari_octseg.errors import EditError, JournalError
+from napari_octseg.errors import EditError, JournalError, LabelError
 from napari_octseg.volume import OCTVolume
 from tests.editing.conftest import (
     DEPTH,
@@ -106,6 +106,31 @@ def test_two_windows_cannot_edit_one_scan(
     edit = grading.begin("pen")
     edit.set_heights(1, 0, flat_heights() + 1)
     assert edit.commit()
+
+
+def test_a_grading_that_cannot_be_made_lets_go_of_its_journal(
+    volume: OCTVolume, tmp_path: Path
+) -> None:
+    path = tmp_path / "edits.sqlite"
+    with pytest.raises(LabelError, match="choroid"):
+        Grading.open(volume, LABEL_SET, ("RNFL", "choroid"), path=path)
+    path.unlink()
+    Grading.open(volume, LABEL_SET, LAYERS, path=path).close()
+
+
+def test_long_work_is_opened_from_checkpoints(
+    grading: Grading, open_grading: Callable[[], Grading]
+) -> None:
+    for number in range(260):
+        edit = grading.begin("pen")
+        edit.set_heights(1, 0, flat_heights() + np.float32(0.01 * (number + 1)))
+        edit.commit()
+    before = snapshot(grading)
+    again = open_grading()
+    assert same(snapshot(again), before)
+    for _ in range(260):
+        assert again.undo() == "pen"
+    assert np.array_equal(again.labels[1], flat_labels())
 
 
 def test_a_bscan_that_is_not_there_is_refused(grading: Grading) -> None:
