@@ -27,6 +27,8 @@ class JumpList(QListWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setWordWrap(True)
+        # Marking a row leaves the list where it is.
+        self.setAutoScroll(False)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         # Keys belong to the canvas.
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)

@@ -52,6 +52,7 @@ class OriginOverlay:
             rows[0] if image_layer.ndim == 2 else rows,
             name="origin of the labels",
             axis_labels=image_layer.axis_labels,
+            opacity=1.0,
             metadata={KEY: {"overlay": True}},
         )
         self.layer.editable = False

@@ -93,7 +93,5 @@ def review_text(review: BscanReview) -> str:
 
 
 def _last_grader(grading: Grading, bscan: int) -> str:
-    for edit in reversed(grading.journal.edits()):
-        if edit.state == "done" and bscan in edit.bscans:
-            return edit.grader
-    return ""
+    done = [e for e in grading.journal.edits(bscan=bscan) if e.state == "done"]
+    return done[-1].grader if done else ""

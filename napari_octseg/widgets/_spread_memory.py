@@ -31,7 +31,7 @@ def remember_spread(grading: Grading, bscan: int, heights: NDArray[np.float32]) 
         (n_boundaries, width) float32 of it, corrected.
     """
     packed = base64.b64encode(heights.astype("<f4").tobytes()).decode()
-    edit = grading.journal.edits()[-1].id
+    edit = grading.journal.edits(tools=[spread_tool(bscan)])[-1].id
     grading.journal.keep(spread_tool(bscan), {"edit": edit, "heights": packed})
 
 
@@ -48,10 +48,8 @@ def heights_before_correction(grading: Grading, bscan: int) -> NDArray[np.float3
     """
     kept = grading.journal.kept(spread_tool(bscan))
     if isinstance(kept, dict) and any(
-        edit.id == kept["edit"]
-        and edit.state == "done"
-        and edit.tool == spread_tool(bscan)
-        for edit in grading.journal.edits()
+        edit.id == kept["edit"] and edit.state == "done"
+        for edit in grading.journal.edits(tools=[spread_tool(bscan)])
     ):
         values = np.frombuffer(base64.b64decode(kept["heights"]), "<f4")
         shape = (grading.heights.shape[0], grading.heights.shape[2])
