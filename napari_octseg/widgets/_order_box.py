@@ -107,7 +107,7 @@ class OrderBox(QGroupBox):
         told = f"{_count(len(free), 'B-scan')} repaired."
         locked = len(chosen) - len(free)
         if locked:
-            told += f" {_count(locked, 'reviewed B-scan')} left as they are."
+            told += f" Not touched, because reviewed: {_count(locked, 'B-scan')}."
         self._view.said.emit(told)
 
     def _on_jump(self, violation: Violation) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtWidgets import QApplication
 
 from napari_octseg.editing.guard import Violation, violations
 from napari_octseg.editing.review import ReviewState
@@ -91,6 +92,10 @@ class OrderWatch(QObject):
         grading = self._view.grading
         if grading is None:
             return
+        task, self._task = self._task, None
+        if task is not None:
+            # What it finds from now on is older than what is found here.
+            task.cancel()
         for bscan in sorted(self._waiting | self._late):
             self._found[bscan] = violations_of(grading, bscan)
         self._waiting.clear()
@@ -120,6 +125,10 @@ class OrderWatch(QObject):
     def _check(self) -> None:
         grading = self._view.grading
         if grading is None or self._task is not None or not self._waiting:
+            return
+        if QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            # Not in the midst of a drag either.
+            self._rest.start()
             return
         if len(self._waiting) <= _FEW:
             self.settle()

@@ -89,6 +89,7 @@ class QueueBox(QGroupBox):
         grading = self._view.grading
         if grading is None:
             return
+        self._gather()
         self.rank()
         here = self._view.bscan
         others = [one for one in self.suggestions if one.bscan != here]

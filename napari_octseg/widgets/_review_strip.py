@@ -60,7 +60,7 @@ class ReviewStrip(QWidget):
         self.hide()
         view.opened.connect(self._on_opened)
         view.changed.connect(self._on_changed)
-        view.stepped.connect(self.update)
+        view.stepped.connect(self._on_stepped)
         panel.closing.connect(self.remove)
         self._on_opened(view.grading)
 
@@ -129,6 +129,9 @@ class ReviewStrip(QWidget):
     def _on_changed(self, change: Change) -> None:
         if "states" in change.targets:
             self.update()
+
+    def _on_stepped(self, bscan: int) -> None:
+        self.update()
 
     def _span(self) -> tuple[int, int]:
         """First px of the cells, and the one after their last."""

@@ -113,7 +113,9 @@ def test_repair_all_leaves_reviewed_ones_and_says_so(qtbot, scene):
     settled(qtbot, scene)
     locked = grading.labels[3].copy()
     qtbot.mouseClick(scene.box.repair_all_button, LEFT)
-    assert scene.said[-1] == ("2 B-scans repaired. 1 reviewed B-scan left as they are.")
+    assert scene.said[-1] == (
+        "2 B-scans repaired. Not touched, because reviewed: 1 B-scan."
+    )
     np.testing.assert_array_equal(grading.labels[3], locked)
     assert {
         one.bscan for one in OrderWatch.of(scene.view, scene.panel).violations()
