@@ -139,7 +139,7 @@ class OriginStrip(QWidget):
         self.legend.setText(
             "&nbsp; ".join(
                 f'<span style="color:{colours[code]}">■</span>&nbsp;'
-                f"{escape(grading.origin_names[code])} {100 * share:.0f}&nbsp;%"
+                f"{escape(grading.origin_names[code])} {_percent(share)}&nbsp;%"
                 for code, share in shares.items()
             )
         )
@@ -168,3 +168,7 @@ def origin_shares(origins: NDArray[np.uint8]) -> dict[int, float]:
     codes, counts = np.unique(origins, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     return {int(codes[i]): float(counts[i] / len(origins)) for i in order}
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}" if share >= 0.005 else "&lt;1"

@@ -23,6 +23,7 @@ from napari_octseg.widgets._progress_view import ProgressView
 from napari_octseg.widgets._propagation import (
     Proposal,
     Snapshot,
+    drawn_by_hand,
     iter_interpolated,
     iter_resolved,
     iter_spread,
@@ -95,8 +96,8 @@ class PropagateBox(QGroupBox):
             (
                 self.resolve_button,
                 self._why_no_resolve,
-                "Run the model again on this B-scan, with its boundaries held where "
-                "they were corrected",
+                "Run the model again on this B-scan and solve its boundaries exactly "
+                "through the columns that were corrected by hand",
             ),
         )
         self.copy_button.clicked.connect(self.copy_previous)
@@ -198,10 +199,11 @@ class PropagateBox(QGroupBox):
             return
         here, half = self._view.bscan, self.half_box.value()
         bscans = reached(grading, here, half)
-        after = grading.heights[:, here].copy()
         before = heights_before_correction(grading, here)
+        snapshot = Snapshot.of(grading)
+        after = drawn_by_hand(snapshot.heights[:, here], before, snapshot.by_hand[here])
         self._begin(
-            iter_spread(Snapshot.of(grading), here, before, bscans, half),
+            iter_spread(snapshot, here, before, bscans, half),
             spread_tool(here),
             "propagated",
             afterwards=lambda: remember_spread(grading, here, after),

@@ -175,7 +175,7 @@ def iter_spread(
     bscans: Sequence[int],
     half_distance: float,
 ) -> Generator[Progress, None, Proposals]:
-    """The correction of one B-scan given to its neighbours, fading with distance.
+    """What a person corrected on one B-scan, given to others, fading with distance.
 
     Parameters
     ----------
@@ -191,11 +191,12 @@ def iter_spread(
         B-scans from the correction to where it counts half.
     """
     costs = _Costs(snapshot)
+    after = drawn_by_hand(snapshot.heights[:, bscan], before, snapshot.by_hand[bscan])
     proposals: Proposals = {}
     for n_done, index in enumerate(bscans, 1):
         moved = spread(
             before,
-            snapshot.heights[:, bscan],
+            after,
             {index: snapshot.heights[:, index]},
             bscan=bscan,
             half_distance=half_distance,
@@ -210,7 +211,7 @@ def iter_spread(
 def iter_resolved(
     snapshot: Snapshot, bscan: int, result: Segmentation
 ) -> Generator[Progress, None, Proposals]:
-    """The boundaries of a B-scan solved again, exactly through its correction.
+    """The boundaries of a B-scan solved again, exactly through columns done by hand.
 
     The network runs once more on this B-scan: its probabilities are never kept.
     """
@@ -219,34 +220,36 @@ def iter_resolved(
     costs = boundary_costs(result.probabilities_of(bscan), layers)
     yield Progress(1, 2, "Solving its boundaries again")
     own = snapshot.predicted[:, bscan]
-    fixed = corrected_only(snapshot.heights[:, bscan], own, snapshot.by_hand[bscan])
+    present, by_hand = snapshot.heights[:, bscan], snapshot.by_hand[bscan]
+    # The others are where the model put them: they hold nothing in place.
+    moved = ~(np.abs(present - own) <= _LEAST_EDIT_PX)
+    fixed = np.where(moved & by_hand, present, np.float32(np.nan)).astype(np.float32)
     seen = _Costs(snapshot)
     # Near a correction the image decides: there the model was wrong.
     near = np.stack([seen.of(bscan, k) for k in range(len(costs))])
     heights = resolve(costs, fixed, own=own, near=near)
-    # A boundary that the model does not see stays.
-    known = np.isfinite(heights)
-    heights = np.where(known, heights, snapshot.heights[:, bscan]).astype(np.float32)
-    return {bscan: Proposal(heights)}
+    # A boundary that the model does not see stays, and so do columns done by hand.
+    heights = np.where(np.isfinite(heights), heights, present).astype(np.float32)
+    return {bscan: Proposal(drawn_by_hand(present, heights, by_hand))}
 
 
-def corrected_only(
+def drawn_by_hand(
     heights: NDArray[np.float32],
-    predicted: NDArray[np.float32],
+    otherwise: NDArray[np.float32] | np.float32,
     by_hand: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
-    """Heights that a person has moved; the others NaN.
+    """Boundaries where a person has edited a column, and others elsewhere.
 
     Parameters
     ----------
-    heights, predicted
-        (n_boundaries, width) float32, px from the top: now, and of the model.
+    heights
+        (n_boundaries, width) float32, px from the top.
+    otherwise
+        The same, or one number, for all other columns.
     by_hand
         (width,) bool: columns that a person has edited.
     """
-    moved = ~(np.abs(heights - predicted) <= _LEAST_EDIT_PX)
-    moved &= by_hand & np.isfinite(heights)
-    return np.where(moved, heights, np.float32(np.nan)).astype(np.float32)
+    return np.where(by_hand, heights, otherwise).astype(np.float32)
 
 
 def _step(n_done: int, bscans: Sequence[int]) -> Progress:

@@ -9,7 +9,6 @@ import numpy as np
 from napari_octseg.editing.nearness import falling
 from napari_octseg.editing.review import ReviewState
 from napari_octseg.widgets._evidence import predictions_of
-from napari_octseg.widgets._propagation import corrected_only
 from napari_octseg.widgets._spread_memory import heights_before_correction
 
 if TYPE_CHECKING:
@@ -52,8 +51,9 @@ def why_no_spread(grading: Grading, bscan: int) -> str:
             f"No model has run on B-scan {bscan}: there is nothing that its boundaries "
             "were moved from. Interpolate instead."
         )
-    if not (np.abs(grading.heights[:, bscan] - before) > _LEAST_EDIT_PX).any():
-        return f"Nothing new was corrected on B-scan {bscan}."
+    moved = np.abs(grading.heights[:, bscan] - before) > _LEAST_EDIT_PX
+    if not (moved & _by_hand(grading, bscan)).any():
+        return f"No boundary was newly corrected by hand on B-scan {bscan}."
     return ""
 
 
@@ -66,13 +66,8 @@ def why_no_resolve(grading: Grading, bscan: int, network: Segmentation | None) -
             "No model of these layers has run on this scan since it was opened: run "
             "it in the Segment tab."
         )
-    fixed = corrected_only(
-        grading.heights[:, bscan],
-        grading.predicted[:, bscan],
-        grading.origins[bscan] == grading.origin_code("human"),
-    )
-    if np.isnan(fixed).all():
-        return f"No boundary was corrected by hand on B-scan {bscan}."
+    if not _by_hand(grading, bscan).any():
+        return f"Nothing was corrected by hand on B-scan {bscan}."
     return _why_locked(grading, bscan)
 
 
@@ -129,6 +124,11 @@ def reached(grading: Grading, bscan: int, half_distance: float) -> list[int]:
 def is_open(grading: Grading, bscan: int) -> bool:
     """Whether the labels of a B-scan may change."""
     return ReviewState(int(grading.states[bscan])).is_open
+
+
+def _by_hand(grading: Grading, bscan: int) -> NDArray[np.bool_]:
+    by_hand: NDArray[np.bool_] = grading.origins[bscan] == grading.origin_code("human")
+    return by_hand
 
 
 def _why_locked(grading: Grading, bscan: int) -> str:

@@ -222,13 +222,13 @@ def test_a_correction_is_given_once_also_after_a_restart(qtbot, scene):
     finish(qtbot, scene.box)
     given = grading.heights.copy()
     scene.box.spread()
-    assert "Nothing new was corrected" in scene.box.message.text()
+    assert "newly corrected by hand" in scene.box.message.text()
     scene.view.close()
     grading = scene.open()
     np.testing.assert_array_equal(grading.heights, given)
     scene.view.go_to(4)
     scene.box.spread()
-    assert "Nothing new was corrected" in scene.box.message.text()
+    assert "newly corrected by hand" in scene.box.message.text()
     scene.view.undo()
     press(qtbot, scene.box.spread_button)
     finish(qtbot, scene.box)
@@ -295,7 +295,7 @@ def test_the_model_solves_again_exactly_through_the_correction(
     predict(grading)
     scene.view.go_to(2)
     qtbot.waitUntil(
-        lambda: "No boundary was corrected" in scene.box.resolve_button.toolTip()
+        lambda: "Nothing was corrected" in scene.box.resolve_button.toolTip()
     )
     correct(grading, 2, by=2.0)
     press(qtbot, scene.box.resolve_button)
@@ -304,7 +304,25 @@ def test_the_model_solves_again_exactly_through_the_correction(
     np.testing.assert_array_equal(held, flat(24)[2] + 2)
     assert (np.diff(grading.heights[:, 2], axis=0) >= 0).all()
     assert tools(grading)[-1] == "solve again"
+    # What a person has drawn stays theirs, and holds the next time too.
+    human = grading.origin_code("human")
+    np.testing.assert_array_equal(
+        np.flatnonzero(grading.origins[2] == human), np.arange(20, 44)
+    )
     assert "propagated" in origins_of(grading, 2)
+
+
+def test_what_was_propagated_is_no_correction_to_spread(qtbot, scene):
+    grading = scene.open()
+    predict(grading)
+    correct(grading, 2)
+    correct(grading, 6)
+    scene.view.go_to(4)
+    press(qtbot, scene.box.interpolate_button)
+    finish(qtbot, scene.box)
+    assert (grading.heights[2, 4] != flat()[2]).any()
+    scene.box.spread()
+    assert "No boundary was newly corrected" in scene.box.message.text()
 
 
 def test_closing_the_panel_ends_what_runs(qtbot, scene):
