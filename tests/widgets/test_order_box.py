@@ -137,7 +137,9 @@ def test_a_bscan_that_changes_during_the_check_is_checked_again(qtbot, scene):
     grading = scene.open()
     predict(grading)
     watch = OrderWatch.of(scene.view, scene.panel)
-    qtbot.waitUntil(lambda: watch._task is not None)
+    watch._check()  # as its timer does
+    assert watch.is_busy
+    assert watch._task is not None
     damage(grading, 8)
     settled(qtbot, scene)
     assert watch.counts()[8] >= 1
@@ -152,7 +154,9 @@ def test_there_is_one_watch_for_all_boxes(scene):
 def test_closing_the_panel_ends_the_check(qtbot, scene):
     predict(scene.open())
     watch = OrderWatch.of(scene.view, scene.panel)
-    qtbot.waitUntil(lambda: watch._task is not None)
+    watch._check()  # as its timer does
+    assert watch.is_busy
+    assert watch._task is not None
     scene.close_panel()
     assert watch._task is None
     assert not watch.is_busy
