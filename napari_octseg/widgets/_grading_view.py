@@ -217,4 +217,9 @@ class GradingView(QObject):
 
     def _on_removed(self, event: Any) -> None:
         if event.value in (self.labels_layer, self.image_layer):
+            # Not now: layers removed while napari removes one crash its drawing.
+            QTimer.singleShot(0, self._close_if_gone)
+
+    def _close_if_gone(self) -> None:
+        if not {self.labels_layer, self.image_layer} <= set(self.viewer.layers):
             self.close()

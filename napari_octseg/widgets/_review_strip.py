@@ -55,7 +55,10 @@ class ReviewStrip(QWidget):
         self._sliders: QWidget | None = None
         self.setObjectName("octseg_review_strip")
         self.setFixedHeight(_HEIGHT)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        # A canvas that changes its size as layers go crashes Mesa's OpenGL.
+        policy.setRetainSizeWhenHidden(True)
+        self.setSizePolicy(policy)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.hide()
         view.opened.connect(self._on_opened)

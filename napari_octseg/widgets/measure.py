@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFormLayout, QTabWidget, QWidget
+from qtpy.QtWidgets import QFormLayout
 
 from napari_octseg.widgets._labels_chooser import LabelsChooser
 from napari_octseg.widgets._panel import Panel
+from napari_octseg.widgets._panel_in_front import panel_in_front
 from napari_octseg.widgets._quantify_box import QuantifyBox
 from napari_octseg.widgets._stack_box import StackBox
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Labels
+    from qtpy.QtWidgets import QWidget
 
 
 class MeasureWidget(Panel):
@@ -52,15 +54,5 @@ def show_measures(viewer: napari.Viewer, asker: QWidget, layer: Labels) -> None:
     layer
         Labels to measure.
     """
-    found = asker.window().findChildren(MeasureWidget)
-    panel = found[0] if found else MeasureWidget(viewer)
-    if not found:
-        viewer.window.add_dock_widget(panel, name="Measure", area="right")
+    panel = panel_in_front(viewer, asker, MeasureWidget, "Measure")
     panel.labels_chooser.choose(layer)
-    parent: QWidget | None = panel
-    while parent is not None:
-        holder = parent.parentWidget()
-        tabs = holder.parentWidget() if holder is not None else None
-        if isinstance(tabs, QTabWidget):
-            tabs.setCurrentWidget(parent)
-        parent = holder

@@ -12,6 +12,7 @@ from napari_octseg.io.spacing_defaults import default_spacing, known_device
 from napari_octseg.widgets._choosers import ScanChooser
 from napari_octseg.widgets._layers import (
     add_layers,
+    known_volume,
     set_spacing,
     volume_of,
 )
@@ -20,6 +21,7 @@ from napari_octseg.widgets._opener import Opener
 from napari_octseg.widgets._overlay_switch import OverlaySwitch
 from napari_octseg.widgets._overlays import BoundaryOverlay
 from napari_octseg.widgets._panel import Panel
+from napari_octseg.widgets._resume_list import ResumeList
 from napari_octseg.widgets._scale_bar import show_scale_bar
 from napari_octseg.widgets._scan_facts import ScanFacts
 from napari_octseg.widgets._spacing_form import SpacingForm
@@ -27,7 +29,9 @@ from napari_octseg.widgets._spacing_form import SpacingForm
 if TYPE_CHECKING:
     import napari
     from napari.layers import Image
+    from qtpy.QtGui import QShowEvent
 
+    from napari_octseg.editing.identity import FoundJournal
     from napari_octseg.io.napari_hooks import LayerData
     from napari_octseg.volume import OCTVolume, Spacing
 
@@ -44,6 +48,7 @@ class ScanWidget(Panel):
             "Open a file, drop one on the image area, or take sample data."
         )
         self.hint.setWordWrap(True)
+        self.resume_list = ResumeList(self)
         self.facts = ScanFacts()
         self.spacing_form = SpacingForm()
         self.boundary_switch = OverlaySwitch(
@@ -53,6 +58,7 @@ class ScanWidget(Panel):
         self.closing.connect(self.opener.cancel)
         self.opener.opened.connect(self._on_opened)
         self.scan_chooser.layer_changed.connect(self._on_scan)
+        self.resume_list.wanted.connect(self._on_resume)
         self.spacing_form.edited.connect(self._on_spacing)
         self._on_scan(self.scan_chooser.layer)
 
@@ -67,6 +73,7 @@ class ScanWidget(Panel):
         self.body.addWidget(self.opener)
         self.body.addLayout(form)
         self.body.addWidget(self.hint)
+        self.body.addWidget(self.resume_list)
         self.body.addWidget(self.facts_box)
         self.body.addWidget(self.spacing_box)
         self.body.addWidget(self.boundary_switch)
@@ -86,12 +93,26 @@ class ScanWidget(Panel):
         for part in (self.facts_box, self.spacing_box):
             part.setVisible(volume is not None)
         self._offer_boundaries(layer, volume)
+        self.resume_list.look(volume)
         if volume is None:
             return
         self.facts.show_volume(volume)
         self.spacing_form.show_scan(volume)
         self._show_advice(volume)
         show_scale_bar(self._viewer, volume)
+
+    def _on_resume(self, journal: FoundJournal) -> None:
+        from napari_octseg.widgets.correct import resume_in_front
+
+        layer = self.scan_chooser.layer
+        if layer is not None:
+            resume_in_front(self._viewer, self, journal, layer)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Corrections may have been made in another tab."""
+        super().showEvent(event)
+        layer = self.scan_chooser.layer
+        self.resume_list.look(None if layer is None else known_volume(layer))
 
     def _on_spacing(self, spacing: Spacing) -> None:
         layer = self.scan_chooser.layer

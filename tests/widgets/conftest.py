@@ -22,11 +22,14 @@ TITLE = "Tiny net"
 
 @pytest.fixture(autouse=True)
 def no_traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep the recent files and speeds of whoever runs the tests out of it."""
+    """Keep the recent files, choices and edits of whoever runs the tests out of it."""
     path = tmp_path / "state" / "recent.json"
     monkeypatch.setattr("napari_octseg.widgets._recent.recent_list_path", lambda: path)
     speeds = path.with_name("speeds.json")
     monkeypatch.setattr("napari_octseg.widgets._speed.speeds_path", lambda: speeds)
+    choices = path.with_name("correct.json")
+    monkeypatch.setattr("napari_octseg.widgets._kept.choices_path", lambda: choices)
+    monkeypatch.setenv("OCTSEG_JOURNALS", str(tmp_path / "journals"))
     return path
 
 
