@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QTabBar, QTabWidget, QVBoxLayout, QWidget
 
+from napari_octseg.widgets.correct import CorrectWidget
 from napari_octseg.widgets.measure import MeasureWidget
 from napari_octseg.widgets.scan import ScanWidget
 from napari_octseg.widgets.segment import SegmentWidget
@@ -18,18 +19,25 @@ if TYPE_CHECKING:
 
 
 class WorkbenchWidget(QWidget):
-    """One tab per step: open a scan, segment it, measure its labels."""
+    """One tab per step: open a scan, segment it, correct and measure its labels."""
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
         self.scan = ScanWidget(napari_viewer)
         self.segment = SegmentWidget(napari_viewer)
+        self.correct = CorrectWidget(napari_viewer)
         self.measure = MeasureWidget(napari_viewer)
-        self._panels: tuple[Panel, ...] = (self.scan, self.segment, self.measure)
+        self._panels: tuple[Panel, ...] = (
+            self.scan,
+            self.segment,
+            self.correct,
+            self.measure,
+        )
         self.tabs = QTabWidget()
         self.tabs.setTabBar(_RoomyTabBar())
         self.tabs.addTab(self.scan, "Scan")
         self.tabs.addTab(self.segment, "Segment")
+        self.tabs.addTab(self.correct, "Correct")
         self.tabs.addTab(self.measure, "Measure")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

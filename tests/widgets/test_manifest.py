@@ -6,6 +6,7 @@ import pytest
 from npe2 import PluginManifest
 
 import napari_octseg
+from napari_octseg.widgets.correct import CorrectWidget
 from napari_octseg.widgets.measure import MeasureWidget
 from napari_octseg.widgets.scan import ScanWidget
 from napari_octseg.widgets.segment import SegmentWidget
@@ -30,9 +31,14 @@ def test_the_workbench_and_its_panels_are_in_the_menus(manifest):
         "Workbench",
         "Scan",
         "Segment",
+        "Correct",
         "Measure",
     ]
-    for menu in ("napari/layers/segment", "napari/layers/measure"):
+    for menu in (
+        "napari/layers/segment",
+        "napari/layers/annotate",
+        "napari/layers/measure",
+    ):
         offered = {item.command for item in manifest.contributions.menus[menu]}
         assert offered <= {widget.command for widget in widgets}
 
@@ -43,6 +49,7 @@ def test_the_workbench_and_its_panels_are_in_the_menus(manifest):
         ("Workbench", WorkbenchWidget),
         ("Scan", ScanWidget),
         ("Segment", SegmentWidget),
+        ("Correct", CorrectWidget),
         ("Measure", MeasureWidget),
     ],
 )
