@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from napari_octseg.editing.columns import follow_boundaries
 from napari_octseg.editing.livewire import snap
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     CostOf = Callable[[int], NDArray[np.float32]]
+
+_SMOOTH_COLUMNS = 12.0
 
 __all__ = [
     "HALF_DISTANCE",
@@ -124,7 +127,9 @@ def interpolate_corrections(
     """Boundaries between two corrected B-scans that a model has seen too.
 
     What the model said there, plus what lies between the two corrections: the anatomy
-    of the B-scan itself is kept, only the model's error is interpolated.
+    of the B-scan itself is kept, only the model's error is interpolated. Corrections
+    are smoothed along the B-scan first: what wavers in them from column to column is
+    the hand's and the model's noise, which a neighbour does not share.
 
     Parameters
     ----------
@@ -147,7 +152,8 @@ def interpolate_corrections(
     """
     check_share(share)
     part = np.float32(share)
-    moved = own + (1 - part) * correction_a + part * correction_b
+    smooth_a, smooth_b = _along(correction_a), _along(correction_b)
+    moved = own + (1 - part) * smooth_a + part * smooth_b
     return _resnapped(moved, cost_of, reach, stiffness)
 
 
@@ -192,6 +198,18 @@ def interpolate_labels(
     hidden = (labels_a == IGNORE).all(axis=0) | (labels_b == IGNORE).all(axis=0)
     drawn[:, hidden] = IGNORE
     return drawn
+
+
+def _along(correction: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A correction without what changes within a few columns; NaN stays NaN."""
+    known = np.isfinite(correction)
+    values = np.where(known, correction, 0).astype(np.float64)
+    total = gaussian_filter1d(values, _SMOOTH_COLUMNS, axis=1, mode="constant")
+    share = gaussian_filter1d(
+        known.astype(np.float64), _SMOOTH_COLUMNS, axis=1, mode="constant"
+    )
+    mean = np.divide(total, share, out=np.zeros_like(total), where=share > 0)
+    return np.where(known, mean, np.nan).astype(np.float32)
 
 
 def _resnapped(
