@@ -109,8 +109,8 @@ class GradingHeader(QWidget):
                 "Nothing is taken over: every B-scan is corrected, or has no labels."
             )
             return
-        self._title = start.title
-        self.progress_view.begin(f"Taking over {start.title}")
+        self._title = start.maker or start.title
+        self.progress_view.begin(f"Taking over {self._title}")
         self.cancel_button.show()
         self._set_busy(True)
         self._stepper.start(take_over(grading, start, self._view.bscan))

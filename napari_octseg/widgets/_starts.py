@@ -15,7 +15,7 @@ from napari_octseg.boundaries import (
 )
 from napari_octseg.labels import BACKGROUND, LabelSet, canonical_name
 from napari_octseg.widgets._layers import facts_of, shares_memory
-from napari_octseg.widgets._results import cards_of
+from napari_octseg.widgets._results import cards_of, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,6 +38,8 @@ class Start:
     ----------
     title
         What it is, for people.
+    maker
+        Who made it, for people: the models, or the title again.
     label_set, layers
         Its classes, and the names of the layers among them, top to bottom.
     origin
@@ -56,6 +58,7 @@ class Start:
     label_set: LabelSet
     layers: tuple[str, ...]
     origin: str = ""
+    maker: str = ""
     labels: NDArray[np.uint8] | None = None
     heights: NDArray[np.float32] | None = None
 
@@ -91,7 +94,13 @@ def start_of_device(volume: OCTVolume) -> Start | None:
     labels = boundaries_to_labels(heights, volume.depth)
     # A column without any boundary is one that the device has not graded.
     return Start(
-        "the device's boundaries", label_set, layers, "device", labels, heights
+        "the device's boundaries",
+        label_set,
+        layers,
+        "device",
+        "the device's boundaries",
+        labels,
+        heights,
     )
 
 
@@ -132,7 +141,7 @@ def _start_of_layer(layer: Labels) -> Start:
     result: Result | None = facts.get("segmentation")
     if result is None:
         layers = layers_among(label_set.names)
-        return Start(layer.name, label_set, layers, "file", labels)
+        return Start(layer.name, label_set, layers, "file", layer.name, labels)
     cards = cards_of(result)
     origin = " + ".join(f"{card.name} {card.version}" for card in cards)
     layers = tuple(cards[0].layers)
@@ -140,4 +149,5 @@ def _start_of_layer(layer: Labels) -> Start:
     heights = None
     if result.boundaries is not None and untouched:
         heights = result.boundaries.heights
-    return Start(layer.name, label_set, layers, origin, labels, heights)
+    maker = title_of(result)
+    return Start(layer.name, label_set, layers, origin, maker, labels, heights)

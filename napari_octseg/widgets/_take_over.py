@@ -52,7 +52,9 @@ def take_over(grading: Grading, start: Start, first: int = 0) -> Iterator[int]:
     first
         The B-scan to begin with.
     """
-    edit = grading.begin(f"take over {start.title}", origin=start.origin or "file")
+    edit = grading.begin(
+        f"take over {start.maker or start.title}", origin=start.origin or "file"
+    )
     order = sorted(bscans_to_take(grading, start), key=lambda b: abs(b - first))
     for n_done, bscan in enumerate(order, 1):
         edit.set_prediction(bscan, *_matched(grading, start, bscan))

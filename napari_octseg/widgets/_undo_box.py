@@ -13,10 +13,12 @@ from napari_octseg.errors import OctsegError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from qtpy.QtGui import QResizeEvent
+
     from napari_octseg.editing.grading import Change
     from napari_octseg.widgets._grading_view import GradingView
 
-_LONGEST = 18
+_PADDING = 14
 _REST_MS = 50
 
 
@@ -27,6 +29,7 @@ class UndoBox(QWidget):
         super().__init__()
         self._view = view
         self._keys: Mapping[str, str] = {}
+        self._texts: dict[QPushButton, str] = {}
         self.undo_button = QPushButton("Undo")
         self.redo_button = QPushButton("Redo")
         row = QHBoxLayout(self)
@@ -61,15 +64,23 @@ class UndoBox(QWidget):
                     self._view.failed.emit(error)
             title = word.capitalize()
             button.setEnabled(tool is not None)
-            button.setText(title if tool is None else f"{title} {_short(tool)}")
+            self._texts[button] = title if tool is None else f"{title} {tool}"
             key = self._keys.get(word, "")
             name = f"{title}: {tool}" if tool else f"Nothing to {word}"
             button.setToolTip(f"{name}. Key {key}" if key else name)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Long names end in dots."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        for button, text in self._texts.items():
+            room = button.width() - _PADDING
+            right = Qt.TextElideMode.ElideRight
+            button.setText(button.fontMetrics().elidedText(text, right, room))
 
     def _on_changed(self, change: Change) -> None:
         if "journal" in change.targets:
             self._refresh_soon()
-
-
-def _short(tool: str) -> str:
-    return tool if len(tool) <= _LONGEST else tool[: _LONGEST - 1].rstrip() + "…"

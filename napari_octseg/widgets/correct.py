@@ -281,6 +281,7 @@ class CorrectWidget(Panel):
         self.work.setVisible(grading is not None)
         self._bind()
         if grading is None:
+            self.say("")
             # Its journal is closed after this.
             QTimer.singleShot(0, self._look_again)
             return

@@ -109,12 +109,13 @@ def test_labels_are_taken_over_as_one_edit_that_undo_names(tab, phantom):
     np.testing.assert_array_equal(tab.grading.labels, phantom.layers)
     assert np.isfinite(tab.grading.heights).any()
     assert not tab.viewer.layers["layers"].visible
-    assert tab.correct.undo_box.undo_button.text() == "Undo take over layers"
+    assert tab.correct.undo_box.undo_button.text().startswith("Undo take over")
+    assert "Undo: take over layers" in tab.correct.undo_box.undo_button.toolTip()
     assert "5 B-scans" in tab.correct.status.text()
     tab.click(tab.correct.undo_box.undo_button)
     assert not tab.grading.labels.any()
     tab.qtbot.waitUntil(lambda: not tab.correct.undo_box.undo_button.isEnabled())
-    assert tab.correct.undo_box.redo_button.text() == "Redo take over layers"
+    assert "Redo: take over layers" in tab.correct.undo_box.redo_button.toolTip()
     tab.press(Qt.Key.Key_Z, CONTROL | SHIFT)
     np.testing.assert_array_equal(tab.grading.labels, phantom.layers)
 
@@ -297,7 +298,7 @@ def test_taking_over_can_be_given_up(tab, phantom):
     tab.begin()
     before = tab.grading.labels.copy()
     header = tab.correct.header
-    later = Start("later", LAYER_SET, LAYER_SET.names[1:], "x 1", before + 0)
+    later = Start("later", LAYER_SET, LAYER_SET.names[1:], "x 1", labels=before + 0)
     header.take(later)
     assert header.is_busy
     assert not tab.correct.work.isEnabled()

@@ -44,7 +44,7 @@ def labels_of(n_bscans: int = 5, depth: int = 32, width: int = 48) -> np.ndarray
 
 
 def start_of(labels: np.ndarray, **others) -> Start:
-    return Start("labels", SET, ("RNFL", "GCIPL"), "file", labels, **others)
+    return Start("labels", SET, ("RNFL", "GCIPL"), "file", labels=labels, **others)
 
 
 @pytest.fixture
@@ -98,14 +98,14 @@ def test_fluid_of_one_model_lies_on_the_layers_of_another(grading):
     fluid = np.zeros_like(layers)
     fluid[:, 15:18, 30:34] = 2
     theirs = LabelSet.of("background", "IRF", "SRF")
-    taken(grading, Start("fluid", theirs, (), "fluid-net 1", fluid))
+    taken(grading, Start("fluid", theirs, (), "fluid-net 1", labels=fluid))
     assert (grading.labels[:, 15:18, 30:34] == 3).all()
     np.testing.assert_array_equal(grading.labels[:, 10, :], 1)
     np.testing.assert_array_equal(grading.heights[1], 13.5)
     # And new layers leave the fluid that their model does not know.
     only_layers = LabelSet.of("background", "RNFL", "GCIPL")
     moved = np.roll(layers, 1, axis=1)
-    taken(grading, Start("layers", only_layers, ("RNFL", "GCIPL"), "n 1", moved))
+    taken(grading, Start("layers", only_layers, ("RNFL", "GCIPL"), "n 1", labels=moved))
     assert (grading.labels[:, 15:18, 30:34] == 3).all()
     np.testing.assert_array_equal(grading.heights[0], 8.5)
 
@@ -114,7 +114,7 @@ def test_classes_are_matched_by_name_and_unknown_ones_are_not_graded(grading):
     theirs = LabelSet.of("background", "GCL-IPL", "NFL", "vessel")
     labels = np.zeros((5, 32, 48), np.uint8)
     labels[:, 8:14], labels[:, 14:22], labels[:, 25:27] = 2, 1, 3
-    taken(grading, Start("other", theirs, ("NFL", "GCL-IPL"), "x 1", labels))
+    taken(grading, Start("other", theirs, ("NFL", "GCL-IPL"), "x 1", labels=labels))
     np.testing.assert_array_equal(np.unique(grading.labels[:, 8:14]), [1])
     np.testing.assert_array_equal(np.unique(grading.labels[:, 14:22]), [2])
     np.testing.assert_array_equal(np.unique(grading.labels[:, 25:27]), [IGNORE])
