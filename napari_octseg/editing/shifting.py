@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 _N_BLOCKS = 8
 _SHORTEST_OVERLAP = 0.5
+_EVEN = 1e-9
+_DIGITS = 9
+_SAMPLE = 4  # rows and columns
 
 
 def axial_offset(
@@ -38,11 +41,10 @@ def axial_offset(
     depth = first.shape[0]
     reach = depth // 8 if reach is None else reach
     reach = min(reach, int(depth * _SHORTEST_OVERLAP))
-    a, b = _profiles(first), _profiles(second)
     # Small shifts first: the smallest of equally good ones is taken.
-    shifts = sorted(range(-reach, reach + 1), key=abs)
-    scores = [_correlation(a, b, shift) for shift in shifts]
-    return shifts[int(np.argmax(scores))]
+    shifts = np.array(sorted(range(-reach, reach + 1), key=abs))
+    scores = _correlations(_profiles(first), _profiles(second), shifts)
+    return int(shifts[scores.round(_DIGITS).argmax()])
 
 
 def shift_rows(labels: NDArray[np.uint8], rows: int) -> NDArray[np.uint8]:
@@ -63,22 +65,57 @@ def shift_rows(labels: NDArray[np.uint8], rows: int) -> NDArray[np.uint8]:
 
 def _profiles(bscan: NDArray[Any]) -> NDArray[np.float64]:
     """(n_blocks, depth): mean of each row in each block of columns."""
-    pixels = np.nan_to_num(np.asarray(bscan, np.float32))
+    pixels = np.array(bscan, np.float32)
+    blank = ~np.isfinite(pixels)
+    if blank.any():
+        pixels[blank] = 0
     white = white_areas(pixels)
     if white.all():
         return np.zeros((1, len(pixels)))
-    pixels[white] = np.median(pixels[~white])
-    blocks = np.array_split(pixels.astype(np.float64), _N_BLOCKS, axis=1)
-    return np.stack([block.mean(axis=1) for block in blocks if block.shape[1]])
+    if white.any():
+        sample = np.s_[::_SAMPLE, ::_SAMPLE]
+        told = pixels[sample][~white[sample]]
+        pixels[white] = np.median(told) if told.size else 0
+    width = pixels.shape[1]
+    n_blocks = min(_N_BLOCKS, width)
+    first = np.arange(n_blocks) * width // n_blocks
+    sums = np.add.reduceat(pixels, first, axis=1, dtype=np.float64)
+    means: NDArray[np.float64] = (sums / np.diff(first, append=width)).T
+    return means
 
 
-def _correlation(a: NDArray[np.float64], b: NDArray[np.float64], shift: int) -> float:
+def _correlations(
+    a: NDArray[np.float64], b: NDArray[np.float64], shifts: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Mean over the blocks of the correlation of `a` with `b`, shifted up."""
     depth = a.shape[1]
-    one = a[:, max(-shift, 0) : depth - max(shift, 0)]
-    other = b[:, max(shift, 0) : depth - max(-shift, 0)]
-    one = one - one.mean(axis=1, keepdims=True)
-    other = other - other.mean(axis=1, keepdims=True)
-    size = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
-    product = (one * other).sum(axis=1)
-    each = np.divide(product, size, out=np.zeros_like(size), where=size > 0)
-    return float(each.mean())
+    a = a - a.mean(axis=1, keepdims=True)
+    b = b - b.mean(axis=1, keepdims=True)
+    top, end = np.maximum(-shifts, 0), depth - np.maximum(shifts, 0)
+    n_rows = end - top
+    # Of `a` the rows from `top` to `end` overlap, of `b` those `shifts` below them.
+    sum_a, spread_a = _sums(a, top, end)
+    sum_b, spread_b = _sums(b, top + shifts, end + shifts)
+    products = np.stack(
+        [np.correlate(two, one, "full") for one, two in zip(a, b, strict=False)]
+    )
+    together = products[:, depth - 1 + shifts] - sum_a * sum_b / n_rows
+    size = np.sqrt(spread_a * spread_b)
+    each = np.divide(together, size, out=np.zeros_like(size), where=size > 0)
+    mean: NDArray[np.float64] = each.mean(axis=0)
+    return mean
+
+
+def _sums(
+    rows: NDArray[np.float64], first: NDArray[np.integer], end: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sum, and sum of squared differences from the mean, of stretches of rows."""
+    summed, squared = (
+        np.cumsum(np.pad(values, ((0, 0), (1, 0))), axis=1)
+        for values in (rows, rows**2)
+    )
+    total = summed[:, end] - summed[:, first]
+    squares = squared[:, end] - squared[:, first]
+    spread = squares - total**2 / (end - first)
+    # What is even differs from its mean by rounding only.
+    return total, np.where(spread > _EVEN * squared[:, -1:], spread, 0)
