@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_octseg.boundaries import boundaries_to_labels, labels_to_boundaries
+from napari_octseg.editing.ordering import keep_between
 from napari_octseg.labels import IGNORE
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def follow_pixels(
     """Heights of the boundaries after pixels were painted.
 
     A boundary whose pixels did not move keeps its sub-pixel height. One that a finding
-    hides keeps its height too.
+    hides keeps its height too, but gives way to those that moved.
 
     Parameters
     ----------
@@ -103,7 +104,8 @@ def follow_pixels(
     new = labels_to_boundaries(after[None, :, columns], layers)[:, 0]
     moved = np.isfinite(new) & (new != old)
     followed = heights.copy()
-    followed[:, columns] = np.where(moved, new, heights[:, columns])
+    together = np.where(moved, new, heights[:, columns])
+    followed[:, columns] = keep_between(together, together, ~moved)
     # All of its layers were erased, and nothing hides them.
     erased = np.isnan(new).all(axis=0) & np.isfinite(old).any(axis=0)
     erased &= ~is_finding(after[:, columns], layers).any(axis=0)

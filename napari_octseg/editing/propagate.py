@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from napari_octseg.editing.columns import follow_boundaries
 from napari_octseg.editing.livewire import snap
+from napari_octseg.editing.ordering import keep_between
 from napari_octseg.editing.region_interpolation import (
     check_share,
     interpolate_regions,
@@ -18,7 +19,6 @@ from napari_octseg.editing.spread import (
     HALF_DISTANCE,
     SNAP_REACH_PX,
     SNAP_STIFFNESS,
-    keep_between,
     spread,
 )
 from napari_octseg.labels import IGNORE

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_octseg.editing.livewire import snap
 from napari_octseg.editing.nearness import distance_to, falling
+from napari_octseg.editing.ordering import keep_between
 from napari_octseg.errors import EditError
 
 if TYPE_CHECKING:
@@ -104,34 +105,6 @@ def spread(
         if not np.array_equal(moved, heights, equal_nan=True):
             found[index] = moved
     return found
-
-
-def keep_between(
-    heights: NDArray[np.float32],
-    moved: NDArray[np.float32],
-    moves: NDArray[np.bool_],
-) -> NDArray[np.float32]:
-    """Boundaries of which some have moved, stopped by those that have not.
-
-    Parameters
-    ----------
-    heights, moved
-        (n_boundaries, width) float32, px from the top: before and after.
-    moves
-        (n_boundaries, width) bool: which may differ from `heights`.
-
-    Returns
-    -------
-    (n_boundaries, width) float32: `heights` where nothing moves, and no crossing in
-    columns that had none before.
-    """
-    held = np.where(moves, np.float32(np.nan), heights)
-    above = np.fmax.accumulate(held, axis=0)
-    below = np.fmin.accumulate(held[::-1], axis=0)[::-1]
-    stopped = np.fmin(np.fmax(moved, above), below)
-    # Moved ones among themselves: the upper one wins, as in `enforce_order`.
-    ordered = np.fmin(np.fmax.accumulate(stopped, axis=0), below)
-    return np.where(moves & np.isfinite(moved), ordered, heights).astype(np.float32)
 
 
 def _fade(moves: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -89,3 +89,27 @@ def test_boundaries_go_with_the_last_of_their_layers() -> None:
     followed = follow_pixels(before, after, heights, LAYERS)
     assert np.isnan(followed[:, 1]).all()
     assert np.array_equal(followed[:, 2:], heights[:, 2:])
+
+
+@given(st.integers(0, 2**16))
+def test_painting_never_makes_boundaries_cross(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    heights = heights_of(seed)
+    before = drawn(heights)
+    before[4:9, 2:4] = FLUID
+    after = before.copy()
+    top, left = rng.integers(0, DEPTH - 8), rng.integers(0, 4)
+    after[top : top + 8, left : left + 3] = rng.choice([0, *LAYERS, FLUID])
+    followed = follow_pixels(before, after, heights, LAYERS)
+    assert not (np.diff(followed, axis=0) < 0).any()
+
+
+def test_a_layer_that_is_painted_over_ends_where_the_next_one_begins() -> None:
+    heights = np.array([[2.0], [6.0], [10.3], [15.0]], np.float32)
+    before = drawn(heights)
+    after = before.copy()
+    after[before == 2] = 1
+    followed = follow_pixels(before, after, heights, LAYERS)
+    assert followed[1, 0] == followed[2, 0] == np.float32(10.5)
+    assert followed[3, 0] == 15
+    assert np.array_equal(drawn(followed), after)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_octseg.editing.ordering import Policy, keep_order
+from napari_octseg.editing.ordering import Policy, keep_between, keep_order
 from napari_octseg.errors import EditError
 
 
@@ -93,3 +93,14 @@ def test_wrong_names_and_numbers_are_refused() -> None:
         keep_order(heights, 2, "push")
     with pytest.raises(EditError, match="push, stop"):
         keep_order(heights, 0, "jump")  # type: ignore[arg-type]
+
+
+@given(seed=st.integers(0, 10_000))
+def test_moved_boundaries_stay_between_the_others(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    heights = np.sort(rng.uniform(0, 60, (6, 30)), axis=0).astype(np.float32)
+    moves = rng.random(heights.shape) < 0.4
+    moved = np.where(moves, rng.uniform(0, 60, heights.shape), heights)
+    kept = keep_between(heights, moved.astype(np.float32), moves)
+    assert np.array_equal(kept[~moves], heights[~moves])
+    assert (np.diff(kept, axis=0) >= 0).all()

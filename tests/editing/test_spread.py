@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_octseg.editing.cost import boundary_cost
-from napari_octseg.editing.spread import keep_between, spread
+from napari_octseg.editing.spread import spread
 from napari_octseg.errors import EditError
 
 DEPTH, WIDTH = 64, 60
@@ -141,17 +141,6 @@ def test_spreading_keeps_order_and_touches_only_corrected_columns(
         known = np.fmax.accumulate(heights, axis=0)
         assert not (heights < known).any()
         assert heights.dtype == np.float32
-
-
-@given(seed=st.integers(0, 10_000))
-def test_moved_boundaries_stay_between_the_others(seed) -> None:
-    rng = np.random.default_rng(seed)
-    heights = np.sort(rng.uniform(0, 60, (6, 30)), axis=0).astype(np.float32)
-    moves = rng.random(heights.shape) < 0.4
-    moved = np.where(moves, rng.uniform(0, 60, heights.shape), heights)
-    kept = keep_between(heights, moved.astype(np.float32), moves)
-    assert np.array_equal(kept[~moves], heights[~moves])
-    assert (np.diff(kept, axis=0) >= 0).all()
 
 
 def test_a_half_distance_of_nothing_is_refused() -> None:
