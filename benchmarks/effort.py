@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from benchmarks.grading import cost
-from benchmarks.grading.boundary_tools import Sight, correct_layers
+from benchmarks.grading.boundary_tools import correct_layers
 from benchmarks.grading.brush_layers import paint_layers
 from benchmarks.grading.brush_regions import MOST_ACTIONS, TARGETS, paint_regions
 from benchmarks.grading.fluid_cases import (
@@ -49,6 +49,7 @@ from benchmarks.grading.propagation import (
     every_kth_region,
 )
 from benchmarks.grading.region_tools import correct_regions
+from benchmarks.grading.sight import Sight
 from benchmarks.grading.tables import actions, percent, table, times_fewer
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ promises most per action. What turns out worse than before is undone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,9 +21,7 @@ from benchmarks.grading.brush_layers import (
 )
 from benchmarks.grading.cost import EDGE_STROKE_PX, Tally
 from benchmarks.grading.layer_cases import column_errors, error_px
-from napari_octseg.editing.cost import boundary_cost, polarity_of
 from napari_octseg.editing.knots import knots_of, move_knot
-from napari_octseg.editing.likeness import surroundings
 from napari_octseg.editing.livewire import live_wire
 from napari_octseg.editing.magnet import push
 from napari_octseg.editing.ordering import keep_order
@@ -38,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from benchmarks.grading.hand import Hand
+    from benchmarks.grading.sight import Sight
 
     Heights = NDArray[np.float32]
     Curve = NDArray[np.float32]
@@ -45,42 +43,6 @@ if TYPE_CHECKING:
 _TREMBLE_PX = 0.8  # mean error of what a hand draws with a standard deviation of 1 px
 _N_RUNS = 4
 _PLACES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the width, where the preview is looked at
-
-
-@dataclass(frozen=True, eq=False)
-class Sight:
-    """What the tools know of a B-scan: the same as in the window.
-
-    Attributes
-    ----------
-    image
-        (depth, width) float32 in 0…1.
-    names
-        Of the boundaries.
-    likely
-        (n_boundaries, depth, width) float32 in 0…1: the model's word, None without.
-    """
-
-    image: NDArray[np.float32]
-    names: tuple[str, ...]
-    likely: NDArray[np.float32] | None = None
-
-    @cached_property
-    def costs(self) -> list[NDArray[np.float32]]:
-        """Cost of each boundary."""
-        return [
-            boundary_cost(
-                self.image,
-                polarity=polarity_of(name, among=self.names),
-                probability=None if self.likely is None else self.likely[k],
-            )
-            for k, name in enumerate(self.names)
-        ]
-
-    @cached_property
-    def around(self) -> NDArray[np.float32]:
-        """For the live-wire: what each place looks like."""
-        return surroundings(self.image)
 
 
 @dataclass(frozen=True)

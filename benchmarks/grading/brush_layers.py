@@ -17,15 +17,15 @@ from scipy.ndimage import grey_dilation, grey_erosion
 
 from benchmarks.grading.brush import RADII, paint
 from benchmarks.grading.cost import EDGE_STROKE_PX, FILL_STROKE_PX, Tally
-from benchmarks.grading.layer_cases import error_px
+from benchmarks.grading.hand import Hand
+from benchmarks.grading.layer_cases import column_errors, error_px
 from napari_octseg.boundaries import boundaries_to_labels, labels_to_boundaries
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from benchmarks.grading.hand import Hand
-
     Heights = NDArray[np.float32]
+    _Window = tuple[int, int, int, int]  # boundary, side, first and last column
 
 TARGET_PX = 1.0
 MOST_ACTIONS = 400
@@ -33,6 +33,9 @@ MOST_ACTIONS = 400
 _FOLLOWS_PX = 0.3
 _LENGTHS = (8, 15, 30, 60, int(EDGE_STROKE_PX))
 _STARTS = 4
+_BESIDE = 25  # columns beside a stroke that its disc may touch
+_N_LOOKED_AT = 12
+_PATIENCE = 25
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,24 +85,40 @@ def paint_layers(
     classes = list(range(1, n_layers + 1))
     heights = labels_to_boundaries(labels[None], classes)[:, 0]
     error = error_px(heights, truth)
-    tried: set[tuple[int, int, int, int]] = set()
-    while error > target_px and tally.actions < most:
-        found = _worst(heights, truth, tried)
-        if found is None:
+    failed: set[_Window] = set()
+    steady = Hand(0, 0.0)
+    while error > target_px and tally.actions < most and len(failed) < _PATIENCE:
+        # The eye sees the disc before the hand moves it: what it would spoil too.
+        ways = []
+        for window in _promising(heights, truth, failed):
+            aimed = _stroke(labels, goal, window, steady)
+            columns = slice(max(window[2] - _BESIDE, 0), window[3] + _BESIDE)
+            hoped = labels_to_boundaries(aimed[None][..., columns], classes)[:, 0]
+            left = column_errors(hoped, truth[:, columns]).sum()
+            now = column_errors(heights[:, columns], truth[:, columns]).sum()
+            ways.append((float(now - left), window))
+        gain, window = max(ways, default=(0.0, (0, 0, 0, 0)))
+        if gain <= 0:
             break
-        tried.add(found)
-        k, side, first, last = found
-        path, radius = _along(goal, k, side, slice(first, last), hand)
-        class_index = (k + 1) % len(truth) if side > 0 else k
-        after = paint(labels, path, radius, class_index)
-        tally.drag("brush", last - first, keys=2)
+        after = _stroke(labels, goal, window, hand)
+        tally.drag("brush", window[3] - window[2], keys=2)
         new = labels_to_boundaries(after[None], classes)[:, 0]
-        if error_px(new, truth) > error:
+        if error_px(new, truth) >= error:
             tally.key("undo")
+            failed.add(window)
             continue
         labels, heights, error = after, new, error_px(new, truth)
-        tried.clear()
+        failed.clear()
     return Corrected(heights, tally, error)
+
+
+def _stroke(
+    labels: NDArray[np.uint8], goal: Heights, window: _Window, hand: Hand
+) -> NDArray[np.uint8]:
+    """Labels after a boundary was traced from one of its sides."""
+    k, side, first, last = window
+    path, radius = _along(goal, k, side, slice(first, last), hand)
+    return paint(labels, path, radius, (k + 1) % len(goal) if side > 0 else k)
 
 
 def _lay_down(
@@ -192,33 +211,27 @@ def _fitting(thickness: float) -> float:
     return fitting[-1] if fitting else RADII[0]
 
 
-def _worst(
-    heights: Heights, truth: Heights, tried: set[tuple[int, int, int, int]]
-) -> tuple[int, int, int, int] | None:
-    """Boundary, side, and columns whose retracing promises most."""
+def _promising(heights: Heights, truth: Heights, failed: set[_Window]) -> list[_Window]:
+    """Stretches whose retracing promises most, at most one of a kind."""
     signed = np.where(np.isnan(truth), 0, heights - truth)
     signed = np.where(np.isnan(signed), 20, np.clip(signed, -20, 20))
-    best, found = 0.0, None
-    width = truth.shape[1]
+    found: list[tuple[float, _Window]] = []
     for side in (1, -1):
         wrong = signed * side
         # A hand that trembles costs where nothing was wrong.
         gain = np.where(wrong > 0.8, wrong - 0.8, np.where(wrong > -0.8, -0.4, 0.0))
         total = np.pad(np.cumsum(gain, axis=1), ((0, 0), (1, 0)))
         for length in _LENGTHS:
-            if length > width:
-                continue
             each = (total[:, length:] - total[:, :-length])[:, ::_STARTS]
-            for place in np.argsort(each, axis=None)[::-1][: len(tried) + 1]:
-                k, start = np.unravel_index(place, each.shape)
-                if each[k, start] <= best:
-                    break
-                at = int(start) * _STARTS
-                one = (int(k), side, at, at + length)
-                if one not in tried:
-                    best, found = float(each[k, start]), one
-                    break
-    return found
+            for k, row in enumerate(each):
+                for start in np.argsort(-row)[: len(failed) + 1].tolist():
+                    at = start * _STARTS
+                    window = (k, side, at, at + length)
+                    if window not in failed:
+                        found.append((float(row[start]), window))
+                        break
+    found.sort(reverse=True)
+    return [window for gain, window in found[:_N_LOOKED_AT] if gain > 0]
 
 
 def _pieces(end: int, longest: float, start: int = 0) -> list[tuple[int, int]]:

@@ -47,7 +47,7 @@ class Hand:
         raw = gaussian_filter1d(self._draws.normal(size=n + 2 * pad), _STEADY_PX)
         # A Gaussian of this width leaves white noise this standard deviation.
         raw *= np.sqrt(2 * np.sqrt(np.pi) * _STEADY_PX)
-        return (self.error_px * raw[pad : pad + n]).astype(np.float32)
+        return np.asarray(self.error_px * raw[pad : pad + n], np.float32)
 
     def stroke(self, path: NDArray[np.float32]) -> NDArray[np.float32]:
         """Where a stroke runs that is meant to follow a path.

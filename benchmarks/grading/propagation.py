@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.grading.boundary_tools import Sight, correct_layers
+from benchmarks.grading.boundary_tools import correct_layers
 from benchmarks.grading.cost import Tally
 from benchmarks.grading.layer_cases import error_px
+from benchmarks.grading.sight import Sight
 from napari_octseg.editing.propagate import (
     copy_from,
     interpolate_corrections,

@@ -209,7 +209,7 @@ def _delete(truth: Mask, mask: Mask, row: int, column: int) -> _Plan:
 
 
 def _whole(truth: Mask, mask: Mask, name: str, change: Whole) -> _Plan:
-    after = change(mask.astype(np.uint8)) == 1
+    after: Mask = change(mask.astype(np.uint8)) == 1
 
     def do(hand: Hand, tally: Tally) -> Mask:
         del hand  # a button

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.grading.boundary_tools import Sight, correct_layers
+from benchmarks.grading.boundary_tools import correct_layers
 from benchmarks.grading.brush import covered, paint
 from benchmarks.grading.brush_layers import paint_layers
 from benchmarks.grading.brush_regions import dice, paint_regions
@@ -22,6 +22,7 @@ from benchmarks.grading.propagation import (
     key_bscans,
 )
 from benchmarks.grading.region_tools import correct_regions
+from benchmarks.grading.sight import Sight
 from napari_octseg.editing.queue import Evidence
 from napari_octseg.phantom import PhantomSettings, make_phantom
 
