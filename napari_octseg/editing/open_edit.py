@@ -14,7 +14,7 @@ from napari_octseg.editing.columns import (
     is_finding,
 )
 from napari_octseg.editing.locks import respect_locks
-from napari_octseg.editing.patch import bscan_view, patches_between
+from napari_octseg.editing.patch import TARGETS, bscan_view, patches_between
 from napari_octseg.editing.review import after_edit, after_model
 from napari_octseg.errors import EditError
 from napari_octseg.labels import IGNORE
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     from napari_octseg.editing.grading import Grading
     from napari_octseg.editing.patch import Patch
 
-TARGETS = ("labels", "heights", "origins", "states", "predicted")
-"""The arrays of a grading that edits change."""
-
-BY_COLUMN = ("human", "propagated", "interpolated", "repaired")
+_BY_COLUMN = ("human", "propagated", "interpolated", "repaired")
 """Origins that are marked in the columns that changed; models answer for B-scans."""
 
 
@@ -108,10 +105,11 @@ class OpenEdit:
         EditError
             If the B-scan is reviewed or excluded.
         """
-        before = self._touch(bscan)["labels"]
+        self._touch(bscan)
+        before = self._grading.labels[bscan].copy()
         rows = slice(first_row, first_row + labels.shape[0])
         columns = slice(first_column, first_column + labels.shape[1])
-        after = self._grading.labels[bscan].copy()
+        after = before.copy()
         after[rows, columns] = labels
         self._take_pixels(bscan, before, after)
 
@@ -161,17 +159,30 @@ class OpenEdit:
             Index of the B-scan.
         first, last
             Columns; `last` is among them.
+
+        Raises
+        ------
+        EditError
+            If the B-scan is reviewed or excluded.
         """
         self._touch(bscan)
+        grading = self._grading
         columns = slice(first, last + 1)
-        self._grading.heights[:, bscan, columns] = np.nan
-        self._grading.labels[bscan, :, columns] = IGNORE
-        self._grading.tell([bscan], "labels", "heights")
+        old = grading.heights[:, bscan, columns]
+        old[...] = _keep_locked(
+            old, np.full_like(old, np.nan), grading.locked_boundaries
+        )
+        labels = grading.labels[bscan, :, columns]
+        hidden = np.full_like(labels, IGNORE)
+        labels[...] = respect_locks(labels, hidden, grading.locked_classes)
+        grading.tell([bscan], "labels", "heights")
 
     def set_prediction(
         self, bscan: int, labels: NDArray[np.uint8], heights: NDArray[np.float32]
     ) -> None:
         """Take over a model's answer, or an imported one, for a whole B-scan.
+
+        Locked classes stay as they are.
 
         Parameters
         ----------
@@ -181,27 +192,45 @@ class OpenEdit:
             (depth, width) uint8.
         heights
             (n_boundaries, width) float32.
+
+        Raises
+        ------
+        EditError
+            If the B-scan is reviewed or excluded.
         """
         self._touch(bscan)
         grading = self._grading
-        grading.labels[bscan] = labels
-        grading.heights[:, bscan] = heights
         grading.predicted[:, bscan] = heights
+        held = grading.locked_boundaries
+        own = grading.heights[:, bscan]
+        own[...] = _keep_locked(own, heights, held)
+        if held:
+            own[...] = enforce_order(own)
+            labels = follow_boundaries(labels, own, grading.layers)
+        grading.labels[bscan] = respect_locks(
+            grading.labels[bscan], labels, grading.locked_classes
+        )
         grading.tell([bscan], "labels", "heights", "predicted")
 
     def reset(self) -> None:
         """Put everything back to how it was at the beginning."""
         arrays = self._grading.arrays
+        changed = set()
         for bscan, before in self._before.items():
             for target, values in before.items():
-                bscan_view(arrays, target, bscan)[...] = values
-        if self._before:
-            self._grading.tell(self.bscans, *TARGETS)
+                now = bscan_view(arrays, target, bscan)
+                # Compared by their bytes: NaN equals NaN.
+                if now.tobytes() != values.tobytes():
+                    now[...] = values
+                    changed.add(target)
+        if changed:
+            # Whoever shows something else has nothing to draw during a drag.
+            self._grading.tell(self.bscans, *changed)
 
     def cancel(self) -> None:
         """Forget the edit."""
         self.reset()
-        self._before.clear()
+        self._let_go()
 
     def commit(self) -> bool:
         """Write what changed to the journal; False if nothing did.
@@ -215,21 +244,29 @@ class OpenEdit:
         """
         patches = [patch for bscan in self.bscans for patch in self._patches(bscan)]
         touched = self.bscans
-        self._before.clear()
+        self._let_go()
         if not patches:
             return False
-        self._edit_id = self._grading.write(self.tool, patches, edit=self._edit_id)
-        self._grading.tell(touched, *TARGETS, "journal")
+        try:
+            self._edit_id = self._grading.write(self.tool, patches, edit=self._edit_id)
+        finally:
+            # Written or not, the arrays hold it.
+            self._grading.tell(touched, *TARGETS, "journal")
         return True
 
-    def _touch(self, bscan: int) -> dict[str, NDArray[Any]]:
-        if bscan not in self._before:
-            self._grading.check_open(bscan)
-            arrays = self._grading.arrays
-            self._before[bscan] = {
-                target: bscan_view(arrays, target, bscan).copy() for target in TARGETS
-            }
-        return self._before[bscan]
+    def _touch(self, bscan: int) -> None:
+        if bscan in self._before:
+            return
+        self._grading.check_open(bscan)
+        self._grading.hold(bscan, self)
+        arrays = self._grading.arrays
+        self._before[bscan] = {
+            target: bscan_view(arrays, target, bscan).copy() for target in TARGETS
+        }
+
+    def _let_go(self) -> None:
+        self._grading.let_go(self.bscans)
+        self._before.clear()
 
     def _patches(self, bscan: int) -> list[Patch]:
         grading, before = self._grading, self._before[bscan]
@@ -239,7 +276,7 @@ class OpenEdit:
         told = self.origin == "human" and not changed.any()
         if told:
             return []
-        by_model = self.origin not in BY_COLUMN
+        by_model = self.origin not in _BY_COLUMN
         # A model answers for the whole B-scan, whether or not it changed a column.
         grading.origins[bscan, ... if by_model else changed] = grading.origin_code(
             self.origin

@@ -11,6 +11,7 @@ from napari_octseg.widgets._layers import (
     bscan_on_screen,
     make_labels_layer,
     note,
+    redraw,
 )
 from napari_octseg.widgets._stroke import labels_before
 
@@ -203,9 +204,14 @@ class GradingView(QObject):
         self.changed.emit(change)
 
     def _refresh(self) -> None:
-        if self.labels_layer is not None:
-            self.labels_layer.refresh(extent=False, thumbnail=self._thumbnail_too)
+        layer, too = self.labels_layer, self._thumbnail_too
         self._thumbnail_too = False
+        if layer is None:
+            return
+        if too:
+            layer.refresh(extent=False)
+        else:
+            redraw(layer)
 
     def _on_step(self, event: Any = None) -> None:
         if self.image_layer is None:

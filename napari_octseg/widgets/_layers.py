@@ -179,6 +179,16 @@ def make_labels_layer(
     return layer
 
 
+def redraw(layer: Layer) -> None:
+    """Draw a layer anew after its arrays were written into; as fast as the mouse moves.
+
+    Only what draws it is told. The list of layers would paint itself anew as well, and
+    with it the whole window.
+    """
+    with layer.events.blocker():
+        layer.refresh(extent=False, thumbnail=False)
+
+
 def shares_memory(layer: Labels, labels: NDArray[np.uint8]) -> bool:
     """Whether a layer shows this very array; a duplicate shows a copy of it."""
     return layer.data is labels or getattr(layer.data, "base", None) is labels

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Surface
 
-from napari_octseg.widgets._layers import KEY
+from napari_octseg.widgets._layers import KEY, redraw
 from napari_octseg.widgets._overlays import _add_inactive, _remove
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import napari
     from napari.layers import Image
     from numpy.typing import NDArray
@@ -46,6 +48,7 @@ class MeshLayer:
             metadata={KEY: {"overlay": True}},
         )
         _add_inactive(viewer, self.layer)
+        _keep_shaders(self.layer)
 
     def draw(self, mesh: Mesh) -> None:
         """Show another mesh."""
@@ -65,7 +68,7 @@ class MeshLayer:
         layer.faces[:n_faces] = mesh.faces
         layer.faces[n_faces:] = 0
         layer.vertex_colors[:n_vertices] = mesh.colours
-        layer.refresh(extent=False, thumbnail=False)
+        redraw(layer)
 
     def remove(self) -> None:
         """Take the layer out of the viewer."""
@@ -91,3 +94,33 @@ class MeshLayer:
             first: NDArray[np.float32] = mesh.vertices[0]
             return first
         return np.asarray(self._image_layer.translate[-2:], np.float32)
+
+
+def _keep_shaders(layer: Surface) -> None:
+    """Keep the shaders of a layer while its mesh changes.
+
+    vispy puts a new function, equal to the one before, into the shaders of a mesh
+    whenever its vertices change, and compiles them anew: about half of the time of a
+    redraw. napari has no public way to what it draws a layer with; where it is not to
+    be found, redraws are as slow as ever.
+    """
+    for callback in layer.events.set_data.callbacks:
+        # A method is kept as a weak reference to its object, and its name.
+        owner = callback[0]() if isinstance(callback, tuple) else None
+        node: Any = getattr(owner, "node", None)
+        build = getattr(node, "_build_color_transform", None)
+        if build is not None:
+            node._build_color_transform = _KeptTransform(build)
+
+
+class _KeptTransform:
+    """Gives the same function every time for colours of vertices."""
+
+    def __init__(self, build: Callable[[np.ndarray], Any]) -> None:
+        self._build = build
+        self._plain = build(np.zeros((1, 4), np.float32))
+
+    def __call__(self, colours: np.ndarray) -> Any:
+        # A single value per vertex goes through a colour map.
+        of_values = colours.ndim == 2 and colours.shape[1] == 1
+        return self._build(colours) if of_values else self._plain

@@ -78,7 +78,10 @@ class ReviewStrip(QWidget):
 
     def cell(self, bscan: int) -> QRect:
         """Where the cell of a B-scan is; at least one px wide."""
-        left, right = self._span()
+        return self._cell(bscan, *self._span())
+
+    def _cell(self, bscan: int, left: int, right: int) -> QRect:
+        """The cell of a B-scan where all of them lie between two px."""
         edges = [
             left + (right - left) * i // max(self.n_bscans, 1)
             for i in (bscan, bscan + 1)
@@ -155,7 +158,7 @@ class ReviewStrip(QWidget):
         gap = (right - left) / self.n_bscans >= _GAP_FROM
         if gap:
             for bscan in range(self.n_bscans):
-                place = self.cell(bscan).adjusted(0, 0, -1, 0)
+                place = self._cell(bscan, left, right).adjusted(0, 0, -1, 0)
                 self._draw(painter, place, int(self._grading.states[bscan]))
         else:
             starts = [0, *(np.flatnonzero(np.diff(shown)) + 1).tolist(), len(shown)]

@@ -56,6 +56,21 @@ def test_a_drag_starts_anew_at_every_move(grading: Grading) -> None:
     assert np.array_equal(grading.labels[1], flat_labels())
 
 
+def test_a_drag_tells_only_of_what_it_changes(grading: Grading) -> None:
+    told: list[frozenset[str]] = []
+    grading.changed.connect(lambda change: told.append(change.targets))
+    edit = grading.begin("magnet")
+    for row in (20.0, 3.0):
+        edit.reset()
+        heights = flat_heights(3)
+        heights[1] = row
+        edit.set_heights(1, 2, heights)
+    assert told == [frozenset({"labels", "heights"})] * 3
+    edit.reset()
+    edit.reset()
+    assert len(told) == 4
+
+
 def test_a_cancelled_edit_leaves_no_trace(grading: Grading) -> None:
     edit = grading.begin("pen")
     edit.set_heights(1, 0, flat_heights() + 2)
@@ -128,6 +143,47 @@ def test_boundaries_of_a_locked_layer_stay_and_hold_the_others_off(
     expected[0] = 10.5
     expected[3] = 16.5
     assert np.array_equal(grading.heights[:, 1], expected)
+
+
+def test_no_model_and_no_hiding_takes_a_locked_class(grading: Grading) -> None:
+    grading.locked_classes = {2}
+    run = grading.begin("net 1", origin="net 1")
+    heights = flat_heights() + np.float32([[2], [2], [-2], [2]])
+    run.set_prediction(1, boundaries_to_labels(heights[:, None], DEPTH)[0], heights)
+    run.commit()
+    expected = flat_heights() + np.float32([[2], [0], [0], [2]])
+    assert np.array_equal(grading.heights[:, 1], expected)
+    assert np.array_equal(grading.predicted[:, 1], heights)
+    assert np.array_equal(
+        grading.labels[1], boundaries_to_labels(expected[:, None], DEPTH)[0]
+    )
+    edit = grading.begin("hide")
+    edit.hide_columns(1, 4, 6)
+    edit.commit()
+    assert np.array_equal(grading.labels[1] == 2, flat_labels() == 2)
+    assert np.isnan(grading.heights[[0, 3], 1, 4:7]).all()
+    assert np.array_equal(grading.heights[1:3, 1], expected[1:3])
+
+
+def test_pixels_that_are_painted_back_take_their_boundary_along(
+    grading: Grading,
+) -> None:
+    edit = grading.begin("brush")
+    for value in (1, 2):
+        edit.set_labels(1, 11, 3, np.full((3, 2), value, np.uint8))
+    assert np.array_equal(grading.labels[1], flat_labels())
+    assert np.array_equal(grading.heights[:, 1], flat_heights())
+    edit.cancel()
+
+
+def test_a_boundary_drawn_in_an_edit_stays_sub_pixel_where_pixels_follow(
+    grading: Grading,
+) -> None:
+    edit = grading.begin("repair order", origin="repaired")
+    edit.set_heights(1, 0, flat_heights() + np.float32(1.2))
+    edit.set_labels(1, 8, 3, np.full((2, 2), IRF, np.uint8))
+    edit.commit()
+    assert np.array_equal(grading.heights[:, 1], flat_heights() + np.float32(1.2))
 
 
 @pytest.mark.parametrize("state", [ReviewState.REVIEWED, ReviewState.EXCLUDED])

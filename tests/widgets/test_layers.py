@@ -12,6 +12,7 @@ from napari_octseg.widgets._layers import (
     facts_of,
     known_volume,
     note,
+    redraw,
     set_spacing,
     volume_of,
 )
@@ -109,3 +110,17 @@ def test_facts_are_not_shared_with_a_copy_of_the_metadata():
     note(first, edited=True)
     assert facts_of(first) == {"scan": "eye", "edited": True}
     assert facts_of(copy) == {"scan": "eye"}
+
+
+def test_a_redraw_is_told_to_what_draws_the_layer_and_to_no_list(model):
+    layer = model.add_labels(np.zeros((4, 5), np.uint8))
+    drawn, listed = [], []
+    layer.events.set_data.connect(drawn.append)
+    model.layers.events.connect(listed.append)
+    layer.data[1, 2] = 1
+    redraw(layer)
+    assert layer._slice.image.raw[1, 2] == 1
+    assert len(drawn) == 1
+    assert not listed
+    layer.refresh()
+    assert listed
