@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import getpass
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from psygnal import Signal
@@ -13,10 +13,11 @@ from psygnal import Signal
 from napari_octseg.boundaries import boundary_names
 from napari_octseg.editing.identity import journal_path, scan_hash
 from napari_octseg.editing.journal import Journal
+from napari_octseg.editing.journal_queue import JournalQueue
 from napari_octseg.editing.open_edit import OpenEdit
 from napari_octseg.editing.patch import patches_between
 from napari_octseg.editing.review import ReviewState
-from napari_octseg.errors import EditError, JournalError
+from napari_octseg.errors import EditError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,12 +30,10 @@ if TYPE_CHECKING:
     from napari_octseg.labels import LabelSet
     from napari_octseg.volume import OCTVolume
 
-logger = logging.getLogger(__name__)
-
-ORIGINS = ("nobody", "human", "propagated", "interpolated")
+_ORIGINS = ("nobody", "human", "propagated", "interpolated")
 """Where the labels of a column come from; models are added by name and version."""
 
-_CHECKPOINT_EVERY = 250  # edits
+_MOST_ORIGINS = 256
 
 
 @dataclass(frozen=True)
@@ -102,10 +101,11 @@ class Grading:
         self.states = np.zeros(n_bscans, np.uint8)
         self.locked_classes: set[int] = set()
         self._journal = journal
-        self._unwritten: list[tuple[str, Sequence[Patch], int | None]] = []
-        self._n_since_checkpoint = 0
+        self._queue = JournalQueue(journal, self.grader)
+        # Edits that are not in the journal yet, by B-scan; those forgotten fall out.
+        self._under_way: WeakValueDictionary[int, OpenEdit] = WeakValueDictionary()
         kept = journal.kept("origin_names")
-        self.origin_names = list(kept) if isinstance(kept, list) else list(ORIGINS)
+        self.origin_names = list(kept) if isinstance(kept, list) else list(_ORIGINS)
         journal.replay(self.arrays)
 
     @classmethod
@@ -134,10 +134,10 @@ class Grading:
         JournalError
             If it is open in another window, cannot be written, or is damaged.
         """
-        path = path or journal_path(volume, label_set)
+        scan = scan_hash(volume)
         journal = Journal.open(
-            path,
-            scan=scan_hash(volume),
+            path or journal_path(volume, label_set, scan=scan),
+            scan=scan,
             label_set=label_set,
             layers=tuple(layers),
             shape=volume.shape,
@@ -177,13 +177,25 @@ class Grading:
     @property
     def n_unwritten(self) -> int:
         """Edits that could not be written to the journal yet."""
-        return len(self._unwritten)
+        return len(self._queue)
 
     def origin_code(self, name: str) -> int:
-        """Code of an origin in `origins`; a new one is added."""
+        """Code of an origin in `origins`; a new one is added.
+
+        Raises
+        ------
+        EditError
+            If there are as many as `origins` can tell apart.
+        """
         if name not in self.origin_names:
+            if len(self.origin_names) == _MOST_ORIGINS:
+                raise EditError(
+                    f"{name!r} is one model or file too many for one scan",
+                    allowed=f"{_MOST_ORIGINS} origins of labels",
+                    todo="export these labels, and go on in a journal of its own",
+                )
             self.origin_names.append(name)
-            self._journal.keep("origin_names", self.origin_names)
+            self._queue.note("origin_names", self.origin_names)
         return self.origin_names.index(name)
 
     def check_open(self, bscan: int) -> None:
@@ -197,7 +209,7 @@ class Grading:
         if not 0 <= bscan < len(self.states):
             raise EditError(f"B-scan {bscan}", allowed=f"0 to {len(self.states) - 1}")
         state = ReviewState(int(self.states[bscan]))
-        if state in (ReviewState.REVIEWED, ReviewState.EXCLUDED):
+        if not state.is_open:
             raise EditError(
                 f"B-scan {bscan} is {state.name.lower()} and therefore locked",
                 todo="unlock it with R before editing it",
@@ -213,8 +225,30 @@ class Grading:
         origin
             What its columns come from: ``"human"``, ``"propagated"``,
             ``"interpolated"``, or a model with its version.
+
+        Raises
+        ------
+        EditError
+            If there are too many origins already.
         """
+        self.origin_code(origin)
         return OpenEdit(self, tool, origin)
+
+    def hold(self, bscan: int, edit: OpenEdit) -> None:
+        """Note that an edit is changing a B-scan, until it lets go.
+
+        Raises
+        ------
+        EditError
+            If another one is: the journal could not tell them apart.
+        """
+        self._check_at_rest([bscan])
+        self._under_way[bscan] = edit
+
+    def let_go(self, bscans: Iterable[int]) -> None:
+        """Note that an edit was ended or forgotten."""
+        for bscan in bscans:
+            self._under_way.pop(bscan, None)
 
     def set_state(self, bscan: int, state: ReviewState, *, tool: str = "") -> None:
         """Review, exclude or reopen a B-scan; can be undone like an edit.
@@ -227,7 +261,15 @@ class Grading:
             Its state from now on.
         tool
             What undo and the journal call it; the name of the state by default.
+
+        Raises
+        ------
+        EditError
+            If the B-scan is being edited.
+        JournalError
+            If it cannot be written; it is kept, and written before the next edit.
         """
+        self._check_at_rest([bscan])
         before = self.states[bscan : bscan + 1].copy()
         self.states[bscan] = state
         after = self.states[bscan : bscan + 1].copy()
@@ -239,8 +281,17 @@ class Grading:
                 self.tell([bscan], "states", "journal")
 
     def undo(self) -> str | None:
-        """Take the last edit back; its tool, or None if there is none."""
-        self._write_all()
+        """Take the last edit back; its tool, or None if there is none.
+
+        Raises
+        ------
+        EditError
+            If an edit is being made.
+        JournalError
+            If the journal cannot be written; nothing is undone then.
+        """
+        self._check_at_rest(self._under_way)
+        self.flush()
         tool = self._journal.undo_tool
         patches = self._journal.undo()
         if patches is None:
@@ -251,8 +302,12 @@ class Grading:
         return tool
 
     def redo(self) -> str | None:
-        """Make the edit that was undone last again; its tool, or None."""
-        self._write_all()
+        """Make the edit that was undone last again; its tool, or None.
+
+        Raises the same errors as `undo`.
+        """
+        self._check_at_rest(self._under_way)
+        self.flush()
         tool = self._journal.redo_tool
         patches = self._journal.redo()
         if patches is None:
@@ -276,8 +331,20 @@ class Grading:
         JournalError
             If it cannot be written; it is kept, and written before the next one.
         """
-        self._unwritten.append((tool, patches, edit))
-        return self._write_all()
+        number = self._queue.add(tool, patches, edit)
+        if self._queue.wants_checkpoint:
+            self._checkpoint()
+        return number
+
+    def flush(self) -> None:
+        """Write edits that could not be written before.
+
+        Raises
+        ------
+        JournalError
+            If they still cannot be written; they are kept.
+        """
+        self._queue.flush()
 
     def add_seconds(self, bscan: int, seconds: float) -> None:
         """Count time that the grader spent on a B-scan."""
@@ -288,36 +355,33 @@ class Grading:
         self.changed.emit(Change(tuple(bscans), frozenset(targets)))
 
     def close(self) -> None:
-        """Write what is left and close the journal."""
+        """End edits that are being made, write what is left and close the journal.
+
+        Raises
+        ------
+        JournalError
+            If something cannot be written: it is lost then. `flush` tells before.
+        """
         try:
-            self._write_all()
+            for edit in set(self._under_way.values()):
+                edit.commit()
+            self.flush()
             self._checkpoint()
         finally:
             self._journal.close()
 
-    def _write_all(self) -> int | None:
-        number = None
-        while self._unwritten:
-            tool, patches, edit = self._unwritten[0]
-            try:
-                number = self._journal.write(tool, self.grader, patches, edit=edit)
-            except EditError:
-                # No journal will ever take it: it must not hold up the others.
-                del self._unwritten[0]
-                raise
-            del self._unwritten[0]
-            self._n_since_checkpoint += 1
-        if self._n_since_checkpoint >= _CHECKPOINT_EVERY:
-            self._checkpoint()
-        return number
+    def _check_at_rest(self, bscans: Iterable[int]) -> None:
+        for bscan in bscans:
+            if bscan in self._under_way:
+                raise EditError(
+                    f"{self._under_way[bscan].tool} is being used on B-scan {bscan}",
+                    todo="end it, or cancel it with Esc",
+                )
 
     def _checkpoint(self) -> None:
-        """Shorten the next opening; without it nothing is lost."""
-        try:
-            self._journal.checkpoint(self.arrays)
-        except JournalError:
-            logger.warning("no checkpoint was kept", exc_info=True)
-        self._n_since_checkpoint = 0
+        # During an edit the arrays hold what may yet be cancelled.
+        if not self._under_way:
+            self._queue.checkpoint(self.arrays)
 
     def _tell_of(self, patches: Sequence[Patch]) -> None:
         bscans = sorted({patch.bscan for patch in patches})

@@ -72,7 +72,11 @@ def scan_hash(volume: OCTVolume) -> str:
 
 
 def journal_path(
-    volume: OCTVolume, label_set: LabelSet, folder: Path | None = None
+    volume: OCTVolume,
+    label_set: LabelSet,
+    folder: Path | None = None,
+    *,
+    scan: str | None = None,
 ) -> Path:
     """Where the journal of a scan with a label set is, or will be.
 
@@ -85,10 +89,12 @@ def journal_path(
     folder
         Folder of all journals. By default that of the variable OCTSEG_JOURNALS, or
         ``journals`` in the user's data folder.
+    scan
+        Its `scan_hash`, if it is known already.
     """
     names = "\n".join(label_set.names)
     known_by = hashlib.blake2b(names.encode(), digest_size=8).hexdigest()
-    return _folder_of(volume, folder) / f"{known_by}{_SUFFIX}"
+    return _folder_of(scan or scan_hash(volume), folder) / f"{known_by}{_SUFFIX}"
 
 
 def find_journals(volume: OCTVolume, folder: Path | None = None) -> list[FoundJournal]:
@@ -102,7 +108,7 @@ def find_journals(volume: OCTVolume, folder: Path | None = None) -> list[FoundJo
         As for `journal_path`.
     """
     found = []
-    for path in sorted(_folder_of(volume, folder).glob(f"*{_SUFFIX}")):
+    for path in sorted(_folder_of(scan_hash(volume), folder).glob(f"*{_SUFFIX}")):
         try:
             found.append(_look_at(path))
         except JournalError as error:
@@ -121,8 +127,8 @@ def _look_at(path: Path) -> FoundJournal:
     return FoundJournal(path, *names, n_edits, last_time, grader or "")
 
 
-def _folder_of(volume: OCTVolume, folder: Path | None) -> Path:
-    return (folder or _journals_folder()) / scan_hash(volume)
+def _folder_of(scan: str, folder: Path | None) -> Path:
+    return (folder or _journals_folder()) / scan
 
 
 def _journals_folder() -> Path:

@@ -98,6 +98,111 @@ def test_an_edit_that_could_not_be_written_is_written_with_the_next(
     assert [again.undo(), again.undo()] == ["knots", "pen"]
 
 
+def test_listeners_hear_of_an_edit_that_could_not_be_written(
+    grading: Grading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Change] = []
+    grading.changed.connect(heard.append)
+
+    def full(*args: object, **named: object) -> int:
+        raise JournalError("The disk is full")
+
+    monkeypatch.setattr(grading.journal, "write", full)
+    edit = grading.begin("pen")
+    edit.set_heights(1, 0, flat_heights() + 1)
+    with pytest.raises(JournalError, match="full"):
+        edit.commit()
+    assert {"origins", "states", "journal"} <= heard[-1].targets
+    with pytest.raises(JournalError, match="full"):
+        grading.flush()
+    monkeypatch.undo()
+    grading.flush()
+    assert grading.n_unwritten == 0
+    assert grading.journal.undo_tool == "pen"
+
+
+def test_nothing_else_changes_a_bscan_while_it_is_edited(grading: Grading) -> None:
+    before = snapshot(grading)
+    drag = grading.begin("magnet")
+    drag.set_heights(1, 0, flat_heights() + 1)
+    with pytest.raises(EditError, match="magnet is being used on B-scan 1"):
+        grading.undo()
+    with pytest.raises(EditError, match="being used"):
+        grading.redo()
+    with pytest.raises(EditError, match="being used"):
+        grading.set_state(1, ReviewState.REVIEWED)
+    run = grading.begin("net 1", origin="net 1")
+    run.set_prediction(0, flat_labels(), flat_heights())
+    with pytest.raises(EditError, match="being used"):
+        run.set_prediction(1, flat_labels(), flat_heights())
+    run.commit()
+    drag.cancel()
+    assert grading.undo() == "net 1"
+    assert same(snapshot(grading), before)
+
+
+def test_an_edit_that_was_forgotten_holds_nobody_up(grading: Grading) -> None:
+    grading.begin("pen").set_heights(1, 0, flat_heights() + 1)
+    assert grading.undo() == "tiny-net 1"
+
+
+def test_a_checkpoint_holds_nothing_that_may_be_cancelled(
+    grading: Grading, open_grading: Callable[[], Grading]
+) -> None:
+    for number in range(20):
+        edit = grading.begin("pen")
+        edit.set_heights(1, 0, flat_heights() + np.float32(0.01 * number))
+        edit.commit()
+    before = snapshot(grading)
+    drag = grading.begin("magnet")
+    drag.set_heights(1, 0, flat_heights() + 5)
+    for number in range(240):
+        edit = grading.begin("pen")
+        edit.set_heights(0, 0, flat_heights() + np.float32(0.01 * number))
+        edit.commit()
+    drag.cancel()
+    assert same({"h": grading.heights[:, 1]}, {"h": before["heights"][:, 1]})
+    now = snapshot(grading)
+    assert same(snapshot(open_grading()), now)
+
+
+def test_what_is_being_drawn_when_it_is_closed_is_kept(
+    grading: Grading, open_grading: Callable[[], Grading]
+) -> None:
+    drag = grading.begin("magnet")
+    drag.set_heights(1, 0, flat_heights() + 1)
+    again = open_grading()
+    assert (again.heights[0, 1] == 6.5).all()
+    assert again.undo() == "magnet"
+
+
+def test_more_origins_than_can_be_told_apart_are_refused(grading: Grading) -> None:
+    for number in range(256 - len(grading.origin_names)):
+        grading.begin("import", origin=f"file {number}")
+    assert grading.begin("import", origin="file 0")
+    with pytest.raises(EditError, match="too many"):
+        grading.begin("import", origin="one more")
+
+
+def test_a_name_of_an_origin_is_kept_as_soon_as_it_can_be(
+    grading: Grading,
+    open_grading: Callable[[], Grading],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*args: object) -> None:
+        raise JournalError("The disk is full")
+
+    run = grading.begin("net 1", origin="net 1")
+    run.set_prediction(0, flat_labels(), flat_heights())
+    with monkeypatch.context() as patched:
+        patched.setattr(grading.journal, "keep", full)
+        with pytest.raises(JournalError, match="full"):
+            run.commit()
+    again = open_grading()
+    assert again.journal.undo_tool == "net 1"
+    assert {again.origin_names[code] for code in again.origins[0]} == {"net 1"}
+
+
 def test_two_windows_cannot_edit_one_scan(
     grading: Grading, volume: OCTVolume, tmp_path: Path
 ) -> None:
@@ -203,6 +308,22 @@ class Afternoon(RuleBasedStateMachine):
             run.set_prediction(bscan, flat_labels(), flat_heights())
             changed = run.commit() or changed
         self.keep(changed)
+
+    @rule(shift=st.floats(-4, 4))
+    def draw_while_a_model_runs(self, shift: float) -> None:
+        run = self.grading.begin("net 2", origin="net 2")
+        for bscan in (0, 1):
+            run.set_prediction(bscan, flat_labels(), flat_heights())
+            self.keep(run.commit())
+            self.draw(bscan, shift, 3)
+
+    @rule(bscan=st.integers(0, 2), shift=st.floats(-4, 4))
+    def give_up(self, bscan: int, shift: float) -> None:
+        edit = self.grading.begin("knots")
+        edit.set_heights(bscan, 2, flat_heights(8) + np.float32(shift))
+        with pytest.raises(EditError, match="knots"):
+            self.grading.undo()
+        edit.cancel()
 
     @rule(bscan=st.integers(0, 2), first=st.integers(0, 15))
     def hide(self, bscan: int, first: int) -> None:
