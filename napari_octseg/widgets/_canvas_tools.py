@@ -189,6 +189,8 @@ class CanvasTools(QObject):
             self._tool.take()
         self._dragging = False
         self._tell()
+        # Now: else the image would be drawn once with the boundaries of another one.
+        self.overlay.flush()
 
     def _on_chosen(self, chosen: int) -> None:
         if self._tool is not None and self.view.grading is not None:
@@ -267,9 +269,15 @@ class CanvasTools(QObject):
             self._pace.soon(partial(self._attempt, tool.follow))
             yield
         if self._dragging:
+            end = pointer_of(event, layer)
+            # The last moves before the release may not have come: vispy drops those
+            # that follow each other within 10 ms.
+            if end != self._at:
+                tool.drag(end)
+                self._pace.soon(partial(self._attempt, tool.follow))
             self._pace.flush()
             self._dragging = False
-            tool.release()
+            self._attempt(tool.release)
             self._tell()
 
     def _attempt(self, deed: Callable[[], object]) -> bool:
