@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 _ROUNDING_PX = 1e-3
 
 
+def check_click(row: float, column: float, shape: tuple[int, ...]) -> None:
+    """Raise an `EditError` for a click outside a B-scan of `shape` (depth, width)."""
+    depth, width = shape
+    if not (-0.5 <= row <= depth - 0.5 and -0.5 <= column <= width - 0.5):
+        raise EditError(
+            f"A click at row {row:.1f}, column {column:.1f}",
+            allowed=f"rows 0…{depth - 1}, columns 0…{width - 1}",
+            todo="click inside the B-scan",
+        )
+
+
 def rows_by_column(
     clicks: Sequence[tuple[float, float]], depth: int, width: int
 ) -> dict[int, float]:
@@ -35,12 +46,7 @@ def rows_by_column(
     """
     row_at: dict[int, float] = {}
     for row, column in clicks:
-        if not (-0.5 <= row <= depth - 0.5 and -0.5 <= column <= width - 0.5):
-            raise EditError(
-                f"A click at row {row:.1f}, column {column:.1f}",
-                allowed=f"rows 0…{depth - 1}, columns 0…{width - 1}",
-                todo="click inside the B-scan",
-            )
+        check_click(row, column, (depth, width))
         row_at[min(max(round(column), 0), width - 1)] = float(row)
     if len(row_at) < 2:
         raise EditError(

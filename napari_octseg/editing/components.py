@@ -6,21 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_octseg.editing.clicks import check_click
 from napari_octseg.errors import EditError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-def check_pixel(row: int, column: int, shape: tuple[int, ...]) -> None:
-    """Raise an `EditError` for a pixel outside a B-scan of `shape` (depth, width)."""
-    depth, width = shape
-    if not (0 <= row < depth and 0 <= column < width):
-        raise EditError(
-            f"A click at row {row}, column {column}",
-            allowed=f"rows 0 to {depth - 1}, columns 0 to {width - 1}",
-            todo="click inside the B-scan",
-        )
 
 
 def component_at(labels: NDArray[np.uint8], row: int, column: int) -> NDArray[np.bool_]:
@@ -33,7 +23,7 @@ def component_at(labels: NDArray[np.uint8], row: int, column: int) -> NDArray[np
     """
     from skimage.measure import label
 
-    check_pixel(row, column, labels.shape)
+    check_click(row, column, labels.shape)
     class_index = labels[row, column]
     if class_index == 0:
         raise EditError(

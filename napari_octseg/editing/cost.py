@@ -146,6 +146,30 @@ def boundary_cost(
     return cost
 
 
+def cost_at(
+    cost: NDArray[np.float32], heights: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Cost of heights, between two rows in proportion.
+
+    Parameters
+    ----------
+    cost
+        (depth, width) float32; row *r* is the height ``r - 0.5``.
+    heights
+        (…, width) float32, px from the top, finite. Beyond the image the outermost row
+        counts.
+    """
+    depth, width = cost.shape
+    row = np.clip(heights + np.float32(0.5), 0, depth - 1)
+    above = np.minimum(row.astype(np.intp), max(depth - 2, 0))
+    columns = np.arange(width)
+    upper, lower = cost[above, columns], cost[np.minimum(above + 1, depth - 1), columns]
+    between: NDArray[np.float32] = upper + (row - above).astype(np.float32) * (
+        lower - upper
+    )
+    return between
+
+
 def without_gaps(
     image: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:

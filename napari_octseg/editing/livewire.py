@@ -14,6 +14,7 @@ from napari_octseg.editing.clicks import (
     rows_by_column,
     rows_within,
 )
+from napari_octseg.editing.cost import cost_at
 from napari_octseg.editing.likeness import strength_at, unlike_clicks
 from napari_octseg.editing.runs import runs_of
 from napari_octseg.editing.shortest_path import (
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
 
     Curve = NDArray[np.float32]
 
-_STEP_PRICE = 0.3
-_UNLIKE_PRICE = 2.0
-_SMOOTHNESS = 40.0
+STEP_PRICE = 0.3
+UNLIKE_PRICE = 2.0
+SMOOTHNESS = 40.0
 _SNAP_STEPS = 3
 _STAY_PRICE = 0.01
 _SNAP_SMOOTHNESS = 2.0
@@ -111,7 +112,7 @@ def live_wire(
     clicked_rows = np.array([*row_at.values()], np.float32)
     fixed[clicked] = clicked_rows + 0.5
     bottoms, sharp = valley_bottoms(by_column, path)
-    course = smooth_course(bottoms, sharp, _SMOOTHNESS, fixed)
+    course = smooth_course(bottoms, sharp, SMOOTHNESS, fixed)
     heights = np.clip(course - 0.5, -0.5, depth - 0.5)
     curve = np.clip(heights, upper, lower).astype(np.float32)
     curve[clicked] = np.clip(clicked_rows, upper[clicked], lower[clicked])
@@ -164,8 +165,9 @@ def snap(
     snapped = np.array(curve, np.float32)
     for start, stop in runs_of(np.isfinite(curve)):
         own = snapped[start:stop]
-        here = _cost_beside(cost, own, start, offsets)
-        stay = (here + np.float32(_STAY_PRICE) * np.abs(offsets)).astype(np.float32)
+        here = cost_at(cost[:, start:stop], own + offsets[:, None]).T
+        stay = np.float32(_STAY_PRICE) * np.abs(offsets)
+        stay = (np.nan_to_num(here, nan=1.0) + stay).astype(np.float32)
         path = cheapest_path(stay, toll)
         assert path is not None  # every offset is allowed
         chosen = offsets[path]
@@ -197,7 +199,7 @@ def _best_path(
     paid = np.maximum(cost[:, rows], at_start + (at_end - at_start) * share)
     if around is not None:
         unlike = unlike_clicks(around, rows, from_row, to_row)
-        unlike *= np.float32(_UNLIKE_PRICE)
+        unlike *= np.float32(UNLIKE_PRICE)
         paid += unlike
     row = np.arange(rows.start, rows.stop)
     if (low[1:-1] > rows.start).any() or (high[1:-1] < rows.stop - 1).any():
@@ -205,7 +207,7 @@ def _best_path(
     # The clicks bind: between them the path is as steep as it has to be.
     step = max(max_step, -(-abs(to_row - from_row) // (n_columns - 1)))
     while True:
-        toll = tolls(min(step, n_rows), _STEP_PRICE)
+        toll = tolls(min(step, n_rows), STEP_PRICE)
         path = cheapest_path(paid, toll, from_row - rows.start, to_row - rows.start)
         if path is not None:
             return path + rows.start
@@ -215,17 +217,3 @@ def _best_path(
                 allowed="finite images",
             )
         step *= 2
-
-
-def _cost_beside(
-    cost: NDArray[np.float32], curve: Curve, first: int, offsets: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Cost at each offset from a curve, (n_columns, n_offsets), between rows linear."""
-    depth = len(cost)
-    at = np.clip(curve[:, None] + np.float32(0.5) + offsets, 0, depth - 1)
-    above = np.minimum(at.astype(np.intp), max(depth - 2, 0))
-    share = (at - above).astype(np.float32)
-    columns = first + np.arange(len(curve))[:, None]
-    upper, lower = cost[above, columns], cost[np.minimum(above + 1, depth - 1), columns]
-    beside: NDArray[np.float32] = upper + share * (lower - upper)
-    return np.nan_to_num(beside, nan=1.0)

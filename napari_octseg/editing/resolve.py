@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_octseg.editing.cost import cost_at
 from napari_octseg.editing.nearness import distance_to, falling
 from napari_octseg.editing.shortest_path import (
     cheapest_path,
@@ -102,9 +103,9 @@ def resolve(
             continue
         trust, expected = _expected(base, fixed[k], half_width)
         heights = np.clip(expected + offsets[:, None], *_limits(known, k))
-        paid = _sampled(costs[k], heights)
+        paid = cost_at(costs[k], heights)
         if near is not None:
-            paid += trust * (_sampled(near[k], heights) - paid)
+            paid += trust * (cost_at(near[k], heights) - paid)
         held = _HELD_NEAR + _HELD_FAR * (1 - trust) ** _DOUBT
         paid += held * np.abs(heights - expected)
         solved[k] = _path(paid, heights, offsets, toll, free=np.isnan(fixed[k]))
@@ -136,7 +137,7 @@ def _cheapest(
     valley = np.median(costs, axis=1) - costs.min(axis=1)
     for k in np.argsort(-valley.mean(axis=1), kind="stable"):
         heights = np.clip(rows[:, None] - np.float32(0.5), *_limits(solved, k))
-        paid = _sampled(costs[k], heights)
+        paid = cost_at(costs[k], heights)
         solved[k] = _path(paid, heights, rows, toll, free=np.ones(width, np.bool_))
     return solved
 
@@ -147,7 +148,7 @@ def _most_certain_first(
     """Boundaries in the order in which they are solved: fixed ones, then cheap ones."""
     n_fixed = np.isfinite(fixed).sum(axis=1)
     paid = [
-        float(np.mean(_sampled(cost, _filled(curve)))) if _any(curve) else np.inf
+        float(np.mean(cost_at(cost, _filled(curve)))) if _any(curve) else np.inf
         for cost, curve in zip(costs, own, strict=True)
     ]
     return sorted(range(len(costs)), key=lambda k: (-int(n_fixed[k]), paid[k]))
@@ -197,20 +198,6 @@ def _limits(
     least[np.isnan(least)] = -np.inf
     most[np.isnan(most)] = np.inf
     return least, most
-
-
-def _sampled(
-    cost: NDArray[np.float32], heights: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Cost at heights (…, width), between rows in proportion."""
-    depth, width = cost.shape
-    row = np.clip(heights + np.float32(0.5), 0, depth - 1)
-    above = np.minimum(row.astype(np.intp), max(depth - 2, 0))
-    share = row - above
-    columns = np.arange(width)
-    upper, lower = cost[above, columns], cost[np.minimum(above + 1, depth - 1), columns]
-    sampled: NDArray[np.float32] = upper + share * (lower - upper)
-    return sampled
 
 
 def _path(

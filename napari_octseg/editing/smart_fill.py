@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_octseg.editing.clamping import outside
-from napari_octseg.editing.components import check_pixel, component_at
+from napari_octseg.editing.clicks import check_click
+from napari_octseg.editing.components import component_at
 from napari_octseg.errors import EditError
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def smart_fill(
     if stop is not None:
         closed |= stop
     row, column = seed
-    check_pixel(row, column, image.shape)
+    check_click(row, column, image.shape)
     if closed[row, column]:
         raise EditError(
             "Nothing may be filled at this click",

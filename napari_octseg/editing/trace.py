@@ -10,25 +10,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_octseg.editing.clicks import band_limit, check_click, row_of_height
 from napari_octseg.editing.likeness import strength_at, unlike_clicks
+from napari_octseg.editing.livewire import SMOOTHNESS, STEP_PRICE, UNLIKE_PRICE
 from napari_octseg.editing.shortest_path import (
     cheapest_path,
     smooth_course,
     tolls,
     valley_bottoms,
 )
-from napari_octseg.errors import EditError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Curve = NDArray[np.float32]
 
-_STEP_PRICE = 0.3
-_UNLIKE_PRICE = 2.0
 _UNLIKE_HALF_PX = 100.0
 _OUTSIDE_PRICE = 20.0
-_SMOOTHNESS = 40.0
 
 
 def trace(
@@ -51,8 +49,8 @@ def trace(
     max_step
         Rows per column up to which the path may be steep.
     band
-        Heights (width,) px of the boundaries above and below, which it never crosses;
-        NaN or None where there is none.
+        Heights (width,) px of the boundaries above and below, which it crosses in the
+        column of the click at most; NaN or None where there is none.
     around
         (6, width, depth) float32 of the same B-scan (`likeness.surroundings`): places
         that look otherwise than the click cost more, the less the farther away.
@@ -64,40 +62,35 @@ def trace(
     Raises
     ------
     EditError
-        If the click is outside the B-scan.
+        If the click is outside the B-scan, or a curve of the band has another width.
     """
     depth, width = cost.shape
     row, column = click
-    if not (-0.5 <= row <= depth - 0.5 and -0.5 <= column <= width - 0.5):
-        raise EditError(
-            f"A click at row {row:.1f}, column {column:.1f}",
-            allowed=f"rows 0…{depth - 1}, columns 0…{width - 1}",
-            todo="click inside the B-scan",
-        )
+    check_click(row, column, cost.shape)
     at = min(max(round(column), 0), width - 1)
-    from_row = min(max(round(row + 0.5), 0), depth - 1)
+    from_row = row_of_height(row, depth)
     by_column = np.nan_to_num(np.ascontiguousarray(cost.T, np.float32), nan=1.0)
     paid = np.maximum(by_column, np.float32(strength_at(by_column, at, from_row)))
-    upper, lower = (_limit(band[0], width, -1), _limit(band[1], width, 1))
+    upper, lower = (band_limit(band[side], side, width) for side in (0, 1))
     lower = np.maximum(upper, lower)
     height = np.arange(depth) - 0.5
     outside = (height < upper[:, None]) | (height > lower[:, None])
     paid[outside] += np.float32(_OUTSIDE_PRICE)
     path = np.full(width, from_row, np.intp)
-    toll = tolls(min(max_step, depth), _STEP_PRICE)
+    toll = tolls(min(max_step, depth), STEP_PRICE)
     # Outward from the click, to the right and then to the left.
     for side in (np.s_[at:], np.s_[at::-1]):
         here = paid[side]
         if around is not None:
             near = np.exp2(-np.arange(len(here), dtype=np.float32) / _UNLIKE_HALF_PX)
             unlike = unlike_clicks(around[:, side], slice(0, depth), from_row, None)
-            here = here + _UNLIKE_PRICE * near[:, None] * unlike
+            here = here + UNLIKE_PRICE * near[:, None] * unlike
         found = cheapest_path(here, toll, from_row)
         assert found is not None  # nothing is forbidden, only dear
         path[side] = found
     fixed = np.full(width, np.nan, np.float32)
     fixed[at] = row + 0.5
-    fine = smooth_course(*valley_bottoms(by_column, path), _SMOOTHNESS, fixed)
+    fine = smooth_course(*valley_bottoms(by_column, path), SMOOTHNESS, fixed)
     curve = np.clip(np.clip(fine - 0.5, -0.5, depth - 0.5), upper, lower)
     curve[at] = row
     return curve.astype(np.float32)
@@ -127,10 +120,3 @@ def retrace(
     first = int(before[-1]) if len(before) else 0
     last = column + 1 + int(after[0]) if len(after) else len(curve) - 1
     return first, traced[first : last + 1]
-
-
-def _limit(curve: Curve | None, width: int, side: int) -> NDArray[np.float64]:
-    """One side of the band, (width,), infinite where there is no limit."""
-    if curve is None:
-        return np.full(width, side * np.inf)
-    return np.where(np.isnan(curve), side * np.inf, curve).astype(np.float64)

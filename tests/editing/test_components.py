@@ -63,5 +63,5 @@ def test_relabelling_changes_that_piece_only(labels: np.ndarray) -> None:
 def test_clicks_on_nothing_say_so(labels: np.ndarray) -> None:
     with pytest.raises(EditError, match="no label under the click"):
         delete_component(labels, 0, 0)
-    with pytest.raises(EditError, match="columns 0 to 23"):
+    with pytest.raises(EditError, match="columns 0…23"):
         component_at(labels, 5, 24)

@@ -124,7 +124,7 @@ def test_an_even_image_grows_a_disc() -> None:
 
 def test_clicks_where_nothing_can_be_filled_say_why() -> None:
     image = picture(ellipse(60, 80, 14, 22))
-    with pytest.raises(EditError, match="rows 0 to 119"):
+    with pytest.raises(EditError, match="rows 0…119"):
         smart_fill(image, (120, 5))
     with pytest.raises(EditError, match="between the boundaries"):
         smart_fill(image, (10, 5), upper=np.full(160, 30, np.float32))
