@@ -96,6 +96,7 @@ class HideTool(EditingTool):
     """
 
     title = "cannot see"
+    changes = "whole columns (Shift: one boundary)"
 
     def __init__(self, desk: CanvasTools) -> None:
         super().__init__(desk)

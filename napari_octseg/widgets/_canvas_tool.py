@@ -34,6 +34,9 @@ class CanvasTool:
     on_boundaries = True
     """Whether it changes boundaries; else it acts on regions."""
 
+    changes = ""
+    """What it changes, where that is not one boundary or one class."""
+
     def __init__(self, desk: CanvasTools) -> None:
         self.desk = desk
 

@@ -298,6 +298,8 @@ class CanvasTools(QObject):
             return True
         grading = self.view.grading
         assert grading is not None
+        if tool.changes and "Shift" not in at.modifiers:
+            return True
         if not grading.boundary_names:
             self.view.said.emit("These labels have no layers, and so no boundaries.")
             return False

@@ -104,7 +104,9 @@ class Hand:
         if not ReviewState(int(grading.states[view.bscan])).is_open:
             state = ReviewState(int(grading.states[view.bscan])).name.lower()
             return f"{title} · locked: {state}"
-        if tool is not None and tool.on_boundaries:
+        if tool is not None and tool.changes:
+            target = tool.changes
+        elif tool is not None and tool.on_boundaries:
             names = grading.boundary_names
             chosen = view.boundary if hovered is None else hovered
             target = names[chosen] if chosen < len(names) else "no boundaries"

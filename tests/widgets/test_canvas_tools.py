@@ -386,6 +386,9 @@ def test_labels_without_layers_say_that_they_have_no_boundaries(viewer, tmp_path
     said = sayings(desk)
     desk.drag((30, 40), (20, 40))
     assert "no boundaries" in said[-1]
+    desk.view.choose_tool("hide")
+    desk.drag((30, 40), (30, 60))
+    assert (desk.labels[:, 40:61] == 255).all()
 
 
 def test_words_tell_the_tool_and_what_it_would_change(desk):
