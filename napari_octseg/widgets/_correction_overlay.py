@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _LINE, _CHOSEN, _HOVERED, _HALO = 1.5, 2.6, 4.2, 1.0
 """Widths in pixels of the screen."""
 
+_POINT_EVERY = 1.5
+"""Pixels of the screen from point to point of a line, at least: its own width."""
+
 _KNOT, _KNOT_AT_HAND = 6.0, 9.0
 _WHITE = (1.0, 1.0, 1.0, 1.0)
 _YELLOW = (1.0, 0.9, 0.2, 1.0)
@@ -257,8 +260,10 @@ class CorrectionOverlay(QObject):
             return joined([])
         heights = grading.heights[:, self._view.bscan]
         n_boundaries, width = heights.shape
-        columns = np.broadcast_to(np.arange(width), heights.shape)
-        points = self._world(np.stack([heights, columns], axis=-1))
+        columns = self._columns_to_draw(width)
+        heights = heights[:, columns]
+        across = np.broadcast_to(columns, heights.shape)
+        points = self._world(np.stack([heights, across], axis=-1))
         widths = np.full(n_boundaries, _LINE)
         if self._chosen is not None:
             widths[self._chosen] = _CHOSEN
@@ -266,6 +271,15 @@ class CorrectionOverlay(QObject):
             widths[self._hovered] = _HOVERED
         scale = self._screen(1.0)
         return outlined(points, widths * scale, self._colours(), halo=_HALO * scale)
+
+    def _columns_to_draw(self, width: int) -> NDArray[np.intp]:
+        """All columns, or as many as the screen can show where they are narrow."""
+        assert self._image is not None
+        px_per_column = abs(self._image.scale[-1]) * self._viewer.scene.camera.zoom
+        step = max(int(_POINT_EVERY / max(px_per_column, 1e-6)), 1)
+        columns = np.arange(0, width, min(step, max(width // 2, 1)))
+        # The line reaches the edge.
+        return np.union1d(columns, [width - 1])
 
     def _colours(self) -> NDArray[np.float64]:
         grading = self._view.grading

@@ -75,10 +75,11 @@ def ribbons(
     n_lines, n_points, _ = points.shape
     if n_lines == 0 or n_points < 2:
         return joined([])
-    there = np.asarray(np.isfinite(points).all(axis=2))
+    # Faster than `all` over an axis of two.
+    there = np.isfinite(points[..., 0]) & np.isfinite(points[..., 1])
     aside = _normals(points) * (widths[:, None, None] / 2)
     aside = np.where(np.isfinite(aside), aside, 0)
-    whole = np.where(there[..., None], points, _any_point(points))
+    whole = np.where(there[..., None], points, _any_point(points, there))
     vertices = np.stack([whole - aside, whole + aside], axis=2)
     first = 2 * np.arange(n_lines * n_points).reshape(n_lines, n_points)[:, :-1]
     faces = first[..., None, None] + np.array([[0, 1, 2], [1, 3, 2]])
@@ -181,8 +182,9 @@ def _normals(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return normals
 
 
-def _any_point(points: NDArray[np.float64]) -> NDArray[np.float64]:
+def _any_point(
+    points: NDArray[np.float64], there: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """Some point of the lines, to hide the corners of triangles that are not drawn."""
-    flat = points.reshape(-1, 2)
-    there = np.isfinite(flat).all(axis=1)
-    return flat[there.argmax()] if there.any() else np.zeros(2)
+    at = there.argmax()
+    return points.reshape(-1, 2)[at] if there.flat[at] else np.zeros(2)
