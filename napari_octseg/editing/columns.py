@@ -102,7 +102,9 @@ def follow_pixels(
     columns = np.flatnonzero((before != after).any(axis=0))
     old = labels_to_boundaries(before[None, :, columns], layers)[:, 0]
     new = labels_to_boundaries(after[None, :, columns], layers)[:, 0]
-    moved = np.isfinite(new) & (new != old)
+    # Where a finding has hidden it, a height may be there that fits these pixels.
+    fits = np.ceil(heights[:, columns]) - np.float32(0.5) == new
+    moved = np.isfinite(new) & (new != old) & ~fits
     followed = heights.copy()
     together = np.where(moved, new, heights[:, columns])
     followed[:, columns] = keep_between(together, together, ~moved)

@@ -81,6 +81,14 @@ def test_a_finding_painted_over_a_boundary_leaves_it_where_it_was() -> None:
     assert np.array_equal(follow_pixels(before, after, heights, LAYERS), heights)
 
 
+def test_a_boundary_keeps_its_part_of_a_pixel_when_a_finding_is_taken_away() -> None:
+    heights = heights_of(4)
+    after = drawn(heights)
+    before = after.copy()
+    before[:, 1:4] = FLUID
+    assert np.array_equal(follow_pixels(before, after, heights, LAYERS), heights)
+
+
 def test_boundaries_go_with_the_last_of_their_layers() -> None:
     heights = heights_of(5)
     before = drawn(heights)
