@@ -44,6 +44,32 @@ def test_another_bscan_is_drawn_in_the_same_layer(desk, qtbot: QtBot):
     assert desk.overlay.boundary_layer.layer is mesh
 
 
+def test_a_step_never_shows_the_boundaries_of_another_bscan(desk):
+    desk.grading.heights[0, 2] -= 4
+    desk.view.choose_tool("pen")
+    desk.view.go_to(2)
+    # At once: nothing has been drawn between.
+    assert np.allclose(drawn_rows(desk, 80), desk.grading.heights[:, 2, 80])
+
+
+def test_where_columns_are_narrow_lines_have_fewer_points(desk):
+    def n_triangles() -> int:
+        desk.overlay.flush()
+        layer = desk.overlay.boundary_layer.layer
+        return int((np.ptp(layer.faces, axis=1) > 0).sum())
+
+    def right_end() -> float:
+        return float(desk.overlay.boundary_layer.layer.vertices[..., 1].max())
+
+    n_boundaries, _, width = desk.grading.heights.shape
+    assert n_triangles() == 4 * n_boundaries * (width - 1)
+    end = right_end()
+    scale = desk.view.image_layer.scale[-1]
+    desk.viewer.scene.camera.zoom = 0.5 / scale
+    assert n_triangles() < 2 * n_boundaries * width
+    assert right_end() == pytest.approx(end, abs=5 * scale)
+
+
 def test_absent_columns_are_gaps(desk):
     edit = desk.grading.begin("cannot see")
     edit.hide_columns(1, 50, 70)
