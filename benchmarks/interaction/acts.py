@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 BOUNDARY = 3
 MOUSE_MS = 8
+_AT_MOST_S = 3.0
 _WINDING_PX = 8.0
 
 
@@ -160,14 +162,14 @@ def _at_125_hz(
 ) -> tuple[tuple[float, float], float]:
     """The longest gap with the work in it, ms, and pictures per second."""
     stage.settle()
-    waiting = list(moves)
+    waiting, until = list(moves), time.perf_counter() + _AT_MOST_S
     loop = QEventLoop()
     mouse = QTimer()
     mouse.setTimerType(Qt.TimerType.PreciseTimer)
     mouse.setInterval(MOUSE_MS)
 
     def next_move() -> None:
-        if waiting:
+        if waiting and time.perf_counter() < until:
             waiting.pop(0)()
         else:
             loop.quit()
