@@ -85,7 +85,9 @@ def measure(report: Report, *, quick: bool) -> None:
     scene.show(labels=True, boundaries=True)
     with_ours = "with labels and boundaries, panned"
     report.drags = [acts.floor(scene, n_moves, with_ours)]
-    report.drags += [acts.drag(scene, gesture) for gesture in moves]
+    for gesture in moves:
+        print(gesture.title, file=sys.stderr)
+        report.drags.append(acts.drag(scene, gesture))
     pen = next(gesture for gesture in moves if gesture.tool == "pen")
     report.deeds += acts.undo_and_redo(scene, pen, n_times)
     report.renderer = scene.renderer
