@@ -90,7 +90,7 @@ def interpolate_heights(
         By how many pixels the retina lies deeper in the B-scan in between than in the
         first and in the second (`shifting.axial_offset`): eyes move.
     cost_of
-        Gives the `livewire.boundary_cost` of a boundary of the B-scan in between, to
+        Gives the `cost.boundary_cost` of a boundary of the B-scan in between, to
         re-snap it; None to leave boundaries where the interpolation puts them.
     reach, stiffness
         For `livewire.snap`.

@@ -52,7 +52,7 @@ def resolve(
     ----------
     costs
         (n_boundaries, depth, width) float32 in 0…1, low on the boundary; row *r* stands
-        for the height ``r - 0.5`` (`livewire.boundary_cost`, `boundary_chance`).
+        for the height ``r - 0.5`` (`cost.boundary_cost`, `boundary_chance`).
     fixed
         (n_boundaries, width) float32, px from the top; NaN where a boundary is free.
     own

@@ -18,6 +18,7 @@ import numpy as np
 from napari_octseg.editing.clamping import outside
 from napari_octseg.editing.clicks import check_click
 from napari_octseg.editing.components import component_at
+from napari_octseg.editing.cost import without_gaps
 from napari_octseg.errors import EditError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def smart_fill(
     Parameters
     ----------
     image
-        (depth, width) float32 in 0…1, one B-scan as it is shown.
+        (depth, width) float32 in 0…1, one B-scan as it is shown; NaN is never filled.
     seed
         Row and column of the click.
     tolerance
@@ -88,7 +89,10 @@ def smart_fill(
         If the click is outside the B-scan or where nothing may be filled.
     """
     depth, width = image.shape
+    image, blank = without_gaps(image)
     closed = outside((depth, width), upper, lower)
+    if blank is not None:
+        closed |= blank
     if stop is not None:
         closed |= stop
     row, column = seed

@@ -62,7 +62,7 @@ def spread(
     half_distance
         B-scans, above 0.
     cost_of
-        Gives the `livewire.boundary_cost` of (B-scan, boundary); None not to snap.
+        Gives the `cost.boundary_cost` of (B-scan, boundary); None not to snap.
     closed
         (width,) bool by index of the B-scan: columns to leave, such as those a person
         has drawn.

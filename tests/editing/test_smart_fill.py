@@ -122,6 +122,14 @@ def test_an_even_image_grows_a_disc() -> None:
     assert abs(filled.mask.sum() - np.pi * 20**2) < 0.15 * np.pi * 20**2
 
 
+def test_what_the_scan_does_not_show_is_not_filled() -> None:
+    image = picture(ellipse(60, 80, 14, 22))
+    image[:, 84:] = np.nan
+    mask = smart_fill(image, (60, 75)).mask
+    assert mask[55:65, 65:84].mean() > 0.9
+    assert not mask[:, 84:].any()
+
+
 def test_clicks_where_nothing_can_be_filled_say_why() -> None:
     image = picture(ellipse(60, 80, 14, 22))
     with pytest.raises(EditError, match="rows 0…119"):
