@@ -153,11 +153,11 @@ _DRAG_HEAD = (
     "drag, ms per move",
     "our code (95 %)",
     "CPU",
-    "of a 60 Hz frame",
+    "of a 60 Hz frame (CPU)",
     "drawn (95 %)",
     "CPU",
-    "over the floor",
-    "÷ floor",
+    "over the floor (CPU)",
+    "÷ floor (CPU)",
     "pictures/s",
     "longest gap (CPU)",
     "gap at release",
@@ -176,20 +176,24 @@ def _answer_row(item: tuple[str, Spread]) -> tuple[str, ...]:
 
 
 def _drag_row(drag: Drag, floor: Drag | None) -> tuple[str, ...]:
+    ours, drawn = drag.ours, drag.drawn
     over = ratio = "–"
-    if floor is not None:
-        over = _ms(drag.drawn.median - floor.drawn.median)
-        ratio = f"{drag.drawn.median / floor.drawn.median:.2f}"
+    draws = drag.per_second > 0
+    if floor is not None and draws:
+        least = floor.drawn
+        over = f"{_ms(drawn.median - least.median)} ({_ms(drawn.cpu - least.cpu)})"
+        ratio = f"{drawn.median / least.median:.2f} ({drawn.cpu / least.cpu:.2f})"
+    share, worked = (100 * time / FRAME_MS for time in (ours.median, ours.cpu))
     return (
         drag.tool,
-        f"{_ms(drag.ours.median)} ({_ms(drag.ours.p95)})",
-        _ms(drag.ours.cpu),
-        f"{drag.ours.median / FRAME_MS:.0%}".replace("%", " %"),
-        f"{_ms(drag.drawn.median)} ({_ms(drag.drawn.p95)})",
-        _ms(drag.drawn.cpu),
+        f"{_ms(ours.median)} ({_ms(ours.p95)})",
+        _ms(ours.cpu),
+        f"{share:.0f} % ({worked:.0f} %)",
+        f"{_ms(drawn.median)} ({_ms(drawn.p95)})" if draws else "–",
+        _ms(drawn.cpu) if draws else "–",
         over,
         ratio,
-        f"{drag.per_second:.0f}",
+        f"{drag.per_second:.0f}" if draws else "–",
         f"{drag.gap_ms:.0f} ({drag.gap_cpu_ms:.0f})",
         "–" if drag.release_ms is None else f"{drag.release_ms:.0f}",
     )

@@ -48,14 +48,23 @@ def test_a_drag_is_compared_with_the_floor_and_with_a_frame() -> None:
     text = as_markdown(report)
     [row] = [line for line in text.splitlines() if line.startswith("| pen")]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[3] == "30 %"  # 5 of 16.7 ms
-    assert cells[6:8] == ["10.0", "1.50"]
+    assert cells[3] == "30 % (15 %)"  # 5 and 2.5 of 16.7 ms
+    assert cells[6:8] == ["10.0 (5.0)", "1.50 (1.50)"]
     assert cells[-1] == "12"
     tables = [block.splitlines() for block in text.split("\n\n")[:-1]]
     for table in tables:
         assert len({line.count("|") for line in table}) == 1
     assert "4.0, 5.0, 6.0" in text
     assert json.loads(json.dumps(report.as_json()))["drags"][0]["tool"] == "pen"
+
+
+def test_what_draws_nothing_is_not_compared() -> None:
+    floor = Drag("image alone", spread(1), spread(20), 30, 10, 40)
+    still = Drag("no tool", spread(5), spread(5), 60, 20, 0)
+    row = as_markdown(Report(floor=floor, drags=[still])).splitlines()[3]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[0] == "no tool"
+    assert cells[4:9] == ["–"] * 5
 
 
 def test_without_a_window_only_the_live_wire_is_told_of() -> None:
