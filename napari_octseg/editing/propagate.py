@@ -73,7 +73,6 @@ def interpolate_heights(
     rows: tuple[float, float] = (0, 0),
     cost_of: CostOf | None = None,
     reach: int = SNAP_REACH_PX,
-    stiffness: float = SNAP_STIFFNESS,
 ) -> NDArray[np.float32]:
     """Boundaries between two corrected B-scans: straight from one to the other.
 
@@ -92,8 +91,8 @@ def interpolate_heights(
     cost_of
         Gives the `cost.boundary_cost` of a boundary of the B-scan in between, to
         re-snap it; None to leave boundaries where the interpolation puts them.
-    reach, stiffness
-        For `livewire.snap`.
+    reach
+        How far it may move there, px.
 
     Returns
     -------
@@ -111,7 +110,15 @@ def interpolate_heights(
         for heights, shift in zip((heights_a, heights_b), rows, strict=True)
     )
     between = (1 - part) * from_a + part * from_b
-    return _resnapped(between, cost_of, reach, stiffness)
+    snapped = between
+    if cost_of is not None and len(between):
+        snapped = np.stack(
+            [
+                snap(curve, cost_of(k), reach=reach, stiffness=SNAP_STIFFNESS)
+                for k, curve in enumerate(between)
+            ]
+        )
+    return keep_between(between, snapped, np.isfinite(between))
 
 
 def interpolate_corrections(
@@ -119,10 +126,6 @@ def interpolate_corrections(
     correction_a: NDArray[np.float32],
     correction_b: NDArray[np.float32],
     share: float,
-    *,
-    cost_of: CostOf | None = None,
-    reach: int = SNAP_REACH_PX,
-    stiffness: float = SNAP_STIFFNESS,
 ) -> NDArray[np.float32]:
     """Boundaries between two corrected B-scans that a model has seen too.
 
@@ -138,8 +141,8 @@ def interpolate_corrections(
     correction_a, correction_b
         (n_boundaries, width) float32, px: corrected minus predicted heights of the two
         B-scans, NaN where either is absent.
-    share, cost_of, reach, stiffness
-        As for `interpolate_heights`.
+    share
+        Where the B-scan lies: 0 at the first, 1 at the second.
 
     Returns
     -------
@@ -154,7 +157,7 @@ def interpolate_corrections(
     part = np.float32(share)
     smooth_a, smooth_b = _along(correction_a), _along(correction_b)
     moved = own + (1 - part) * smooth_a + part * smooth_b
-    return _resnapped(moved, cost_of, reach, stiffness)
+    return keep_between(moved, moved, np.isfinite(moved))
 
 
 def interpolate_labels(
@@ -210,21 +213,3 @@ def _along(correction: NDArray[np.float32]) -> NDArray[np.float32]:
     )
     mean = np.divide(total, share, out=np.zeros_like(total), where=share > 0)
     return np.where(known, mean, np.nan).astype(np.float32)
-
-
-def _resnapped(
-    heights: NDArray[np.float32],
-    cost_of: CostOf | None,
-    reach: int,
-    stiffness: float,
-) -> NDArray[np.float32]:
-    if cost_of is None:
-        snapped = heights
-    else:
-        curves = [
-            snap(curve, cost_of(k), reach=reach, stiffness=stiffness)
-            for k, curve in enumerate(heights)
-        ]
-        snapped = np.stack(curves) if curves else heights
-    everywhere = np.isfinite(heights)
-    return keep_between(heights, snapped.astype(np.float32), everywhere)
