@@ -75,7 +75,7 @@ class GradingHeader(QWidget):
         layout.addLayout(row)
         layout.addWidget(self.progress_view)
         layout.addWidget(self.cancel_button)
-        self.finish_button.clicked.connect(view.close)
+        self.finish_button.clicked.connect(view.finish)
         self.cancel_button.clicked.connect(self.cancel)
         self._stepper.advanced.connect(self._on_advanced)
         self._stepper.ended.connect(self._on_ended)

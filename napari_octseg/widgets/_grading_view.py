@@ -106,6 +106,19 @@ class GradingView(QObject):
         self.choose_class(self.class_index)
         self.choose_tool("pan")
 
+    def finish(self) -> bool:
+        """Close, but not while edits wait for the disk: then say so, and stay."""
+        if self.grading is not None:
+            # What is half drawn is an edit too.
+            self.choose_tool("pan")
+            try:
+                self.grading.flush()
+            except OctsegError as error:
+                self.failed.emit(error)
+                return False
+        self.close()
+        return True
+
     def close(self) -> None:
         """Write what is left, and take the labels layer's tools away; labels stay."""
         grading, layer = self.grading, self.labels_layer
@@ -169,6 +182,9 @@ class GradingView(QObject):
             return
         try:
             tool = getattr(self.grading, way)()
+        except EditError as error:
+            self.said.emit(str(error))
+            return
         except OctsegError as error:
             self.failed.emit(error)
             return

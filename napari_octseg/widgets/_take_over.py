@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari_octseg.boundaries import (
 )
 from napari_octseg.editing.columns import beneath, is_finding
 from napari_octseg.editing.review import ReviewState
+from napari_octseg.errors import EditError
 from napari_octseg.labels import IGNORE, canonical_name, remap
 
 if TYPE_CHECKING:
@@ -29,12 +31,16 @@ def bscans_to_take(grading: Grading, start: Start) -> list[int]:
     labels = start.labels
     if labels is None:
         return []
-    states = [ReviewState(int(state)) for state in grading.states]
     return [
         bscan
-        for bscan, state in enumerate(states)
-        if state.is_open and not state.by_hand and (labels[bscan] != IGNORE).any()
+        for bscan in range(len(grading.states))
+        if _is_free(grading, bscan) and (labels[bscan] != IGNORE).any()
     ]
+
+
+def _is_free(grading: Grading, bscan: int) -> bool:
+    state = ReviewState(int(grading.states[bscan]))
+    return state.is_open and not state.by_hand
 
 
 def take_over(grading: Grading, start: Start, first: int = 0) -> Iterator[int]:
@@ -57,8 +63,11 @@ def take_over(grading: Grading, start: Start, first: int = 0) -> Iterator[int]:
     )
     order = sorted(bscans_to_take(grading, start), key=lambda b: abs(b - first))
     for n_done, bscan in enumerate(order, 1):
-        edit.set_prediction(bscan, *_matched(grading, start, bscan))
-        edit.commit()
+        # Meanwhile a person may have corrected it, or be about to: that stays.
+        if _is_free(grading, bscan):
+            with suppress(EditError):
+                edit.set_prediction(bscan, *_matched(grading, start, bscan))
+                edit.commit()
         yield n_done
 
 

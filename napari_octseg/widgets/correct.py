@@ -176,7 +176,8 @@ class CorrectWidget(Panel):
         layers: tuple[str, ...],
         journal: FoundJournal | None = None,
     ) -> bool:
-        self.view.close()
+        if not self.view.finish():
+            return False
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
             grading = Grading.open(

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_octseg.editing.grading import Grading
 from napari_octseg.editing.review import ReviewState
+from napari_octseg.errors import JournalError
 from napari_octseg.labels import LabelSet
 from napari_octseg.phantom import LAYER_SET, PhantomSettings, make_phantom
 from napari_octseg.widgets._canvas_cursor import canvas_of
@@ -257,6 +258,26 @@ def test_a_correction_is_resumed_with_its_undo(tab, phantom):
     assert [x.name for x in tab.viewer.layers].count("eye – correction") == 1
     tab.press(Qt.Key.Key_Z, CONTROL)
     np.testing.assert_array_equal(tab.grading.labels, phantom.layers)
+
+
+def test_a_correction_is_not_ended_while_edits_wait_for_the_disk(tab, monkeypatch):
+    def full(*args: object, **named: object) -> None:
+        raise JournalError("The disk is full")
+
+    tab.begin()
+    with monkeypatch.context() as patched:
+        patched.setattr(tab.grading.journal, "write", full)
+        tab.press(Qt.Key.Key_B)
+        tab.paint(10, 64)
+        assert tab.grading.n_unwritten == 1
+        tab.click(tab.correct.header.finish_button)
+        assert tab.grading is not None
+        messages = tab.correct.window().findChildren(ErrorMessage)
+        assert all("disk is full" in one.text.text() for one in messages)
+        for message in messages:
+            message.close()
+    tab.click(tab.correct.header.finish_button)
+    assert tab.grading is None
 
 
 def test_beginning_again_goes_on_with_what_was_corrected(tab, phantom):

@@ -91,6 +91,23 @@ def test_what_was_corrected_or_finished_by_hand_is_not_taken_over(grading):
     np.testing.assert_array_equal(grading.labels[3], labels[3])
 
 
+def test_what_is_corrected_while_labels_are_taken_over_stays(grading):
+    steps = take_over(grading, start_of(labels_of()))
+    next(steps)
+    edit = grading.begin("brush")
+    edit.set_labels(1, 8, 0, np.full((4, 48), 1, np.uint8))
+    edit.commit()
+    corrected = grading.labels[1].copy()
+    drag = grading.begin("magnet")
+    drag.set_labels(2, 8, 0, np.full((4, 48), 1, np.uint8))
+    drawn = grading.labels[2].copy()
+    list(steps)
+    np.testing.assert_array_equal(grading.labels[1], corrected)
+    np.testing.assert_array_equal(grading.labels[2], drawn)
+    np.testing.assert_array_equal(grading.labels[3], labels_of()[3])
+    assert drag.commit()
+
+
 def test_fluid_of_one_model_lies_on_the_layers_of_another(grading):
     layers = labels_of()
     layers[:, 12:14, 20:24], layers[:, 14:18, 20:24] = 1, 2
