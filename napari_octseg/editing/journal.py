@@ -13,7 +13,7 @@ from napari_octseg.editing.checkpoints import (
     replay_edits,
     store_checkpoints,
 )
-from napari_octseg.editing.journal_errors import told
+from napari_octseg.editing.journal_errors import damaged, told
 from napari_octseg.editing.journal_file import JournalIdentity, open_file
 from napari_octseg.editing.journal_rows import (
     PATCH_COLUMNS,
@@ -214,7 +214,10 @@ class Journal:
             If the file is damaged; the arrays are not to be used then.
         """
         with told(self.path):
-            replay_edits(self._connection, arrays)
+            try:
+                replay_edits(self._connection, arrays)
+            except EditError as error:
+                raise damaged(self.path, str(error)) from error
 
     def checkpoint(self, arrays: Arrays) -> None:
         """Store B-scans that changed much since they were stored last.

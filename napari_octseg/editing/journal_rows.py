@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_octseg.editing.packing import pack, unpack
+from napari_octseg.editing.packing import damaged_edit, pack, unpack
 from napari_octseg.editing.patch import Patch
 from napari_octseg.errors import EditError
 
@@ -89,8 +89,17 @@ def patch_of(row: tuple[Any, ...]) -> Patch:
 
 
 def indices(text: str) -> tuple[int, ...]:
-    """Start, shape or B-scans as they stand in a row."""
-    return tuple(json.loads(text))
+    """Start, shape or B-scans as they stand in a row.
+
+    Raises
+    ------
+    JournalError
+        If they are damaged.
+    """
+    try:
+        return tuple(json.loads(text))
+    except (TypeError, ValueError) as error:
+        raise damaged_edit(error) from error
 
 
 def check_inside(patch: Patch, identity: JournalIdentity) -> None:

@@ -273,10 +273,9 @@ class OpenEdit:
         changed = (before["labels"] != grading.labels[bscan]).any(axis=0)
         old, new = before["heights"], grading.heights[:, bscan]
         changed |= ((old != new) & ~(np.isnan(old) & np.isnan(new))).any(axis=0)
-        told = self.origin == "human" and not changed.any()
-        if told:
-            return []
         by_model = self.origin not in _BY_COLUMN
+        if not (by_model or changed.any()):
+            return []
         # A model answers for the whole B-scan, whether or not it changed a column.
         grading.origins[bscan, ... if by_model else changed] = grading.origin_code(
             self.origin

@@ -45,7 +45,12 @@ def unpack(data: bytes, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
             raw = np.ascontiguousarray(raw.reshape(size, -1).T)
         return raw.reshape(-1).view(dtype).reshape(shape)
     except (zlib.error, ValueError) as error:
-        raise JournalError(
-            f"The journal is damaged: an edit of it cannot be read ({error})",
-            todo="keep the file, move it elsewhere and begin anew",
-        ) from error
+        raise damaged_edit(error) from error
+
+
+def damaged_edit(error: Exception) -> JournalError:
+    """Error of an edit that is not what was written."""
+    return JournalError(
+        f"The journal is damaged: an edit of it cannot be read ({error})",
+        todo="keep the file, move it elsewhere and begin anew",
+    )

@@ -115,7 +115,6 @@ def what_next(
     *,
     n: int = 10,
     weights: Weights = WEIGHTS,
-    half_distance: float = HALF_DISTANCE,
 ) -> list[Suggestion]:
     """The B-scans to look at next, the most worthwhile first.
 
@@ -129,7 +128,7 @@ def what_next(
         What is known.
     n
         How many at most.
-    weights, half_distance
+    weights
         As for `expected_gain`.
 
     Raises
@@ -142,9 +141,9 @@ def what_next(
     middle = (len(done) - 1) / 2
     anything_done = bool(done.any())
     suggestions: list[Suggestion] = []
-    terms = terms_of(evidence, done=done, half_distance=half_distance)
+    terms = terms_of(evidence, done=done)
     while candidates and len(suggestions) < n:
-        terms["distance"] = distance_term(done, half_distance)
+        terms["distance"] = distance_term(done, HALF_DISTANCE)
         gain = _weighted(terms, weights)
         best = max(candidates, key=lambda b: (gain[b], -abs(b - middle)))
         own = {name: float(values[best]) for name, values in terms.items()}

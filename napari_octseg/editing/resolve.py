@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _STEPS_PX = 2
+_STIFFNESS = 0.1
+"""Price of a change by one px, from column to column, of how far a boundary moves."""
+
+_REACH_PX = 12
+"""How far one may move from where it is expected; others may push it farther."""
+
 _SMOOTHNESS = 2.0
 _HELD_FAR = 0.25
 _HELD_NEAR = 0.01
@@ -43,8 +49,6 @@ def resolve(
     own: NDArray[np.float32] | None = None,
     near: NDArray[np.float32] | None = None,
     half_width: float = 24.0,
-    reach: int = 12,
-    stiffness: float = 0.1,
 ) -> NDArray[np.float32]:
     """Best boundaries that pass exactly through fixed columns.
 
@@ -64,11 +68,6 @@ def resolve(
         what the model got wrong.
     half_width
         Columns from a fixed one to where it counts half, above 0.
-    reach
-        How far a boundary may move from where it is expected, px; others may push it
-        farther.
-    stiffness
-        Price of a change of that distance by one px from column to column.
 
     Returns
     -------
@@ -92,10 +91,10 @@ def resolve(
             allowed=f"{costs.shape}, as the other costs have it",
         )
     _check_order(fixed)
-    toll = tolls(_STEPS_PX, stiffness)
+    toll = tolls(_STEPS_PX, _STIFFNESS)
     own = _cheapest(costs, toll) if own is None else own
     solved = np.full((n_boundaries, width), np.nan, np.float32)
-    offsets = np.arange(-reach, reach + 1, dtype=np.float32)
+    offsets = np.arange(-_REACH_PX, _REACH_PX + 1, dtype=np.float32)
     for k in _most_certain_first(costs, fixed, own):
         known = np.where(np.isnan(fixed), solved, fixed)
         base = _filled_or(own[k], fixed[k])

@@ -41,7 +41,6 @@ def spread(
     cost_of: CostIn | None = None,
     closed: Mapping[int, NDArray[np.bool_]] | None = None,
     reach: int = SNAP_REACH_PX,
-    stiffness: float = SNAP_STIFFNESS,
 ) -> dict[int, NDArray[np.float32]]:
     """Give the correction of one B-scan to its neighbours.
 
@@ -66,8 +65,8 @@ def spread(
     closed
         (width,) bool by index of the B-scan: columns to leave, such as those a person
         has drawn.
-    reach, stiffness
-        For `livewire.snap`.
+    reach
+        How far a boundary may move to snap, px.
 
     Returns
     -------
@@ -97,7 +96,7 @@ def spread(
         if cost_of is not None:
             for k in np.flatnonzero(moves.any(axis=1)).tolist():
                 snapped = snap(
-                    moved[k], cost_of(index, k), reach=reach, stiffness=stiffness
+                    moved[k], cost_of(index, k), reach=reach, stiffness=SNAP_STIFFNESS
                 )
                 pull = np.where(np.isfinite(snapped), snapped - moved[k], 0)
                 moved[k] += fade[k] * pull

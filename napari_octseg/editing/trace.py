@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     Curve = NDArray[np.float32]
 
+_STEEPEST = 3  # rows per column
 _UNLIKE_HALF_PX = 100.0
 _OUTSIDE_PRICE = 20.0
 
@@ -33,7 +34,6 @@ def trace(
     cost: NDArray[np.float32],
     click: tuple[float, float],
     *,
-    max_step: int = 3,
     band: tuple[Curve | None, Curve | None] = (None, None),
     around: NDArray[np.float32] | None = None,
 ) -> Curve:
@@ -46,8 +46,6 @@ def trace(
         ``r - 0.5`` (`cost.boundary_cost`). NaN counts as 1.
     click
         (row, column) px.
-    max_step
-        Rows per column up to which the path may be steep.
     band
         Heights (width,) px of the boundaries above and below, which it crosses in the
         column of the click at most; NaN or None where there is none.
@@ -77,7 +75,7 @@ def trace(
     outside = (height < upper[:, None]) | (height > lower[:, None])
     paid[outside] += np.float32(_OUTSIDE_PRICE)
     path = np.full(width, from_row, np.intp)
-    toll = tolls(min(max_step, depth), STEP_PRICE)
+    toll = tolls(min(_STEEPEST, depth), STEP_PRICE)
     # Outward from the click, to the right and then to the left.
     for side in (np.s_[at:], np.s_[at::-1]):
         here = paid[side]

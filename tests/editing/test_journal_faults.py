@@ -398,6 +398,20 @@ def test_an_edit_that_is_damaged_in_the_file_is_noticed(path: Path) -> None:
     journal.close()
 
 
+@pytest.mark.parametrize("damage", ["shape = 'x'", "start = '[9999, 0]'"])
+def test_a_place_that_is_damaged_in_the_file_is_noticed(
+    path: Path, damage: str
+) -> None:
+    journal, _ = edited(path)
+    journal.write("brush", "Ada", [noise(0, 1)])
+    journal._connection.execute(
+        f"UPDATE patches SET {damage} WHERE id = (SELECT max(id) FROM patches)"
+    )
+    with pytest.raises(JournalError, match="damaged"):
+        replayed(journal)
+    journal.close()
+
+
 def test_a_journal_taken_away_while_open_is_noticed_at_the_next_edit(
     path: Path, tmp_path: Path
 ) -> None:
