@@ -77,8 +77,8 @@ class CanvasTool:
     def double_click(self, at: Pointer) -> None:
         """After the first click was pressed and released."""
 
-    def finish(self) -> None:
-        """Enter."""
+    def finish(self, *, whole: bool = False) -> None:
+        """Enter; with Shift it is `whole`."""
 
     def cancel(self) -> bool:
         """Escape; whether there was something to cancel."""
@@ -97,10 +97,11 @@ class EditingTool(CanvasTool):
         self._bscan = 0
         self._heights = np.empty((0, 0), np.float32)
 
-    def begin(self) -> bool:
+    def begin(self, title: str = "") -> bool:
         """Begin an edit of the B-scan on screen; False, and said why, if it is locked.
 
-        Its boundaries as they are now are kept: moves of the drag start from them.
+        Its boundaries as they are now are kept: moves of the drag start from them. The
+        edit is called `title`, or as the tool is.
         """
         self._bscan = self.desk.view.bscan
         try:
@@ -108,7 +109,7 @@ class EditingTool(CanvasTool):
         except OctsegError as error:
             self.desk.view.said.emit(str(error))
             return False
-        self._edit = self.grading.begin(self.title)
+        self._edit = self.grading.begin(title or self.title)
         self._heights = self.grading.heights[:, self._bscan].copy()
         return True
 

@@ -88,7 +88,7 @@ class CanvasTools(QObject):
         self._hovered: int | None = None
         self._dragging = False
         self._pace = Pace(self)
-        self._hand = Hand(view, panel, {"Enter": self.finish, **self._delete_keys()})
+        self._hand = Hand(view, panel, self._keys())
         viewer = view.viewer
         # Read-only views of napari hand out new methods each time: keep these.
         self._callbacks = (
@@ -128,10 +128,11 @@ class CanvasTools(QObject):
         self._pace.drop()
         return self._tool is not None and self._tool.cancel()
 
-    def finish(self) -> None:
-        """Enter: end what is under way."""
+    def finish(self, *, whole: bool = False) -> None:
+        """Enter, with Shift `whole`: end what is under way."""
         if self._tool is not None:
-            self._tool.finish()
+            self._pace.flush()
+            self._attempt(partial(self._tool.finish, whole=whole))
 
     def delete(self) -> None:
         """Delete what is at hand, such as a knot."""
@@ -145,8 +146,14 @@ class CanvasTools(QObject):
         heights, chosen = grading.heights[:, self.view.bscan], self.view.boundary
         return nearest_boundary(heights, at, REACH_PX, chosen) == chosen
 
-    def _delete_keys(self) -> dict[str, Any]:
-        return {"Delete": self.delete, "Backspace": self.delete}
+    def _keys(self) -> dict[str, Callable[[], None]]:
+        """What keys do while a tool is in hand."""
+        return {
+            "Enter": self.finish,
+            "Shift-Enter": partial(self.finish, whole=True),
+            "Delete": self.delete,
+            "Backspace": self.delete,
+        }
 
     def _is_ready(self) -> bool:
         layer = self.view.labels_layer

@@ -128,6 +128,15 @@ class CorrectionOverlay(QObject):
         white = np.array([_YELLOW])
         self._mark("path", outlined(line, width, white, halo=self._screen(1.5)))
 
+    def show_offer(self, path: ArrayLike | None) -> None:
+        """A thin line through (n, 2) (row, column), which Enter would draw; or none."""
+        if path is None:
+            self._mark("offer", None)
+            return
+        width, white = np.array([self._screen(_LINE)]), np.array([_WHITE])
+        line = self._world(path)[None]
+        self._mark("offer", outlined(line, width, white, halo=self._screen(1)))
+
     def show_clicks(self, clicks: Sequence[tuple[float, float]]) -> None:
         """Squares at the (row, column) of clicks that wait for another one."""
         if not clicks:

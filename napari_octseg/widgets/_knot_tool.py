@@ -102,9 +102,9 @@ class KnotTool(EditingTool):
         self.commit()
         self._show()
 
-    def begin(self) -> bool:
+    def begin(self, title: str = "") -> bool:
         """Begin an edit that the knots make themselves."""
-        self._mine = super().begin()
+        self._mine = super().begin(title)
         return self._mine
 
     def commit(self) -> bool:

@@ -43,7 +43,12 @@ class Tool:
 BOUNDARY_TOOLS = (
     Tool("knots", "Knots", "Drag a knot; only the stretch up to its neighbours moves."),
     Tool("pen", "Pen", "Draw along a boundary: the columns of the stroke follow it."),
-    Tool("livewire", "Live-wire", "Click along a boundary: the path snaps to it."),
+    Tool(
+        "livewire",
+        "Live-wire",
+        "Click along a boundary: the path snaps to it. After one click, Enter or a "
+        "double click draws it up to the old line; with Shift, all of it.",
+    ),
     Tool("magnet", "Magnet", "Push a stretch of a boundary up or down."),
     Tool("hide", "Cannot see", "Drag over columns that nobody can grade."),
 )

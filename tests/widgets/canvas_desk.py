@@ -127,11 +127,11 @@ class Desk:
         self.press(row, column, button, key)
         self.release(button, key)
 
-    def double_click(self, row: float, column: float) -> None:
+    def double_click(self, row: float, column: float, key: Any = NO_KEY) -> None:
         """What a window gets for a double click: the first click comes before it."""
-        self.click(row, column)
+        self.click(row, column, key=key)
         at = self.screen(row, column)
-        QTest.mouseDClick(self.canvas, LEFT, NO_KEY, at)
+        QTest.mouseDClick(self.canvas, LEFT, key, at)
         QApplication.processEvents()
 
     def drag(self, *places: tuple[float, float], button: Any = LEFT) -> None:
@@ -141,9 +141,9 @@ class Desk:
             self.drag_to(*place, button)
         self.release(button)
 
-    def key(self, key: Any) -> None:
+    def key(self, key: Any, held: Any = NO_KEY) -> None:
         """Press a key over the canvas."""
-        QTest.keyClick(self.canvas, key)
+        QTest.keyClick(self.canvas, key, held)
         QApplication.processEvents()
 
     def _move(self, at: QPoint, button: Any, key: Any) -> None:
