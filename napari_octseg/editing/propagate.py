@@ -8,29 +8,22 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from napari_octseg.editing.columns import follow_boundaries
-from napari_octseg.editing.livewire import snap
 from napari_octseg.editing.ordering import keep_between
 from napari_octseg.editing.region_interpolation import (
     check_share,
     interpolate_regions,
 )
 from napari_octseg.editing.shifting import shift_rows
-from napari_octseg.editing.spread import (
-    HALF_DISTANCE,
-    SNAP_REACH_PX,
-    SNAP_STIFFNESS,
-    spread,
-)
+from napari_octseg.editing.spread import HALF_DISTANCE, spread
 from napari_octseg.labels import IGNORE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    CostOf = Callable[[int], NDArray[np.float32]]
-
 _SMOOTH_COLUMNS = 12.0
+_LEAST_PX = 1e-3
 
 __all__ = [
     "HALF_DISTANCE",
@@ -71,13 +64,12 @@ def interpolate_heights(
     share: float,
     *,
     rows: tuple[float, float] = (0, 0),
-    cost_of: CostOf | None = None,
-    reach: int = SNAP_REACH_PX,
 ) -> NDArray[np.float32]:
     """Boundaries between two corrected B-scans: straight from one to the other.
 
     Where a model has seen the B-scan in between, `interpolate_corrections` is nearer
-    to the truth.
+    to the truth. Neither is snapped to the image afterwards: on real scans that leads
+    farther from the truth than the straight line is.
 
     Parameters
     ----------
@@ -88,11 +80,6 @@ def interpolate_heights(
     rows
         By how many pixels the retina lies deeper in the B-scan in between than in the
         first and in the second (`shifting.axial_offset`): eyes move.
-    cost_of
-        Gives the `cost.boundary_cost` of a boundary of the B-scan in between, to
-        re-snap it; None to leave boundaries where the interpolation puts them.
-    reach
-        How far it may move there, px.
 
     Returns
     -------
@@ -110,15 +97,7 @@ def interpolate_heights(
         for heights, shift in zip((heights_a, heights_b), rows, strict=True)
     )
     between = (1 - part) * from_a + part * from_b
-    snapped = between
-    if cost_of is not None and len(between):
-        snapped = np.stack(
-            [
-                snap(curve, cost_of(k), reach=reach, stiffness=SNAP_STIFFNESS)
-                for k, curve in enumerate(between)
-            ]
-        )
-    return keep_between(between, snapped, np.isfinite(between))
+    return keep_between(between, between, np.isfinite(between))
 
 
 def interpolate_corrections(
@@ -204,12 +183,15 @@ def interpolate_labels(
 
 
 def _along(correction: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A correction without what changes within a few columns; NaN stays NaN."""
-    known = np.isfinite(correction)
+    """A correction without what changes within a few columns.
+
+    Columns that nobody corrected (0) and those without a boundary (NaN) stay so.
+    """
+    known = np.abs(correction) > _LEAST_PX
     values = np.where(known, correction, 0).astype(np.float64)
     total = gaussian_filter1d(values, _SMOOTH_COLUMNS, axis=1, mode="constant")
     share = gaussian_filter1d(
         known.astype(np.float64), _SMOOTH_COLUMNS, axis=1, mode="constant"
     )
     mean = np.divide(total, share, out=np.zeros_like(total), where=share > 0)
-    return np.where(known, mean, np.nan).astype(np.float32)
+    return np.where(known, mean, correction).astype(np.float32)

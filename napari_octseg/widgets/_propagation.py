@@ -93,7 +93,8 @@ class _Costs:
     def of(self, bscan: int, boundary: int) -> NDArray[np.float32]:
         if bscan != self._bscan:
             self._bscan, self._costs = bscan, {}
-        polarity = polarity_of(self._snapshot.boundary_names[boundary])
+        names = self._snapshot.boundary_names
+        polarity = polarity_of(names[boundary], among=names)
         if polarity not in self._costs:
             image = self._snapshot.volume.bscan_as_shown(bscan)
             self._costs[polarity] = boundary_cost(image, polarity=polarity)
@@ -106,7 +107,7 @@ def iter_interpolated(
     """Boundaries and findings of the B-scans between two that were done by hand.
 
     Where a model has run, its answer is kept and only its error interpolated; elsewhere
-    boundaries run straight from one to the other and snap to the image.
+    boundaries run straight from one to the other.
 
     Parameters
     ----------
@@ -117,14 +118,13 @@ def iter_interpolated(
     bscans
         Those in between that may change.
     """
-    costs = _Costs(snapshot)
     images = [snapshot.volume.bscan_as_shown(b) for b in (first, second)]
     proposals: Proposals = {}
     for n_done, bscan in enumerate(bscans, 1):
         share = (bscan - first) / (second - first)
         here = snapshot.volume.bscan_as_shown(bscan)
         rows = (axial_offset(images[0], here), axial_offset(images[1], here))
-        heights = _interpolated(snapshot, costs, (first, second), rows, bscan)
+        heights = _interpolated(snapshot, (first, second), rows, bscan)
         labels = interpolate_labels(
             snapshot.labels[first],
             snapshot.labels[second],
@@ -144,7 +144,6 @@ def iter_interpolated(
 
 def _interpolated(
     snapshot: Snapshot,
-    costs: _Costs,
     ends: tuple[int, int],
     rows: tuple[int, int],
     bscan: int,
@@ -158,13 +157,7 @@ def _interpolated(
     )
     if np.isfinite(guided).all():
         return guided
-    plain = interpolate_heights(
-        heights[:, first],
-        heights[:, second],
-        share,
-        rows=rows,
-        cost_of=lambda k: costs.of(bscan, k),
-    )
+    plain = interpolate_heights(heights[:, first], heights[:, second], share, rows=rows)
     return np.where(np.isfinite(guided), guided, plain).astype(np.float32)
 
 

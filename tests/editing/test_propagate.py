@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_octseg.boundaries import boundaries_to_labels
-from napari_octseg.editing.cost import boundary_cost
 from napari_octseg.editing.propagate import (
     copy_from,
     interpolate_corrections,
@@ -24,13 +23,6 @@ NAN = np.float32(np.nan)
 
 def flat(*rows: float, width: int = WIDTH) -> np.ndarray:
     return np.repeat(np.array(rows, np.float32)[:, None], width, axis=1)
-
-
-def edge_at(row: float) -> np.ndarray:
-    """Image with one edge at that height, dark above."""
-    rows = np.arange(DEPTH, dtype=np.float32)[:, None]
-    image = np.clip(rows - row + 0.5, 0, 1) * 0.8
-    return np.repeat(image, WIDTH, axis=1).astype(np.float32)
 
 
 def test_a_copy_follows_the_retina_down() -> None:
@@ -71,24 +63,6 @@ def test_an_eye_that_moved_is_followed() -> None:
     a, b = flat(10, 20), flat(30, 44)  # the eye sank by 20, the layer grew by 4
     between = interpolate_heights(a, b, 0.5, rows=(2, -18))
     assert np.allclose(between, flat(12, 24))
-
-
-def test_interpolated_boundaries_snap_to_the_edge() -> None:
-    cost = boundary_cost(edge_at(27.5), polarity=1)
-    between = interpolate_heights(
-        flat(20), flat(30), 0.5, cost_of=lambda boundary: cost, reach=4
-    )
-    assert np.abs(between - 27.5).max() < 0.5
-    unsnapped = interpolate_heights(flat(20), flat(30), 0.5)
-    assert np.allclose(unsnapped, 25)
-
-
-def test_boundaries_that_snap_to_one_edge_do_not_cross() -> None:
-    cost = boundary_cost(edge_at(27.5))
-    between = interpolate_heights(
-        flat(26, 29), flat(26, 29), 0.5, cost_of=lambda boundary: cost, reach=4
-    )
-    assert (np.diff(between, axis=0) >= 0).all()
 
 
 def test_only_the_error_of_a_model_is_interpolated() -> None:
