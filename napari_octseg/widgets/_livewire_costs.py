@@ -64,7 +64,7 @@ class LiveWireCosts(QObject):
         chances = self._chances.get(bscan)
         # Without a model all boundaries of one polarity have one cost.
         name = grading.boundary_names[boundary]
-        polarity = polarity_of(name)
+        polarity = polarity_of(name, among=grading.boundary_names)
         key = (bscan, str(polarity) if chances is None else name)
         if key not in self._guides:
             image = grading.volume.bscan_as_shown(bscan)

@@ -319,3 +319,20 @@ def test_a_model_that_cannot_be_asked_leaves_the_edges(desk, qtbot: QtBot):
     qtbot.waitUntil(lambda: any("edges" in words for words in said))
     desk.click(TRUE[RNFL_GCL, 120], 120)
     assert np.abs(desk.heights(RNFL_GCL) - TRUE[RNFL_GCL])[41:120].mean() < 1
+
+
+def test_the_top_of_an_rpe_that_holds_the_outer_segments_is_where_it_gets_dark(
+    viewer, tmp_path
+):
+    row = np.arange(96)[:, None] + np.zeros(160)
+    grey = np.where(row < 40, 30, np.where(row < 55, 200, np.where(row < 70, 120, 20)))
+    volume = OCTVolume(np.stack([grey] * 2).astype(np.uint8), spacing_um=(120, 6, 12))
+    layers = ("EZ", "RPE")
+    desk = make_desk(
+        viewer, tmp_path, volume, None, classes=("background", *layers), layers=layers
+    )
+    desk.view.choose_tool("livewire")
+    assert desk.grading.boundary_names[1] == "EZ/RPE"
+    cost = desk.tools.tool.costs.guide(0, 1).cost[:, 80]
+    assert cost[55] < 0.4
+    assert cost[40] > 0.8
