@@ -73,6 +73,17 @@ def test_only_the_error_of_a_model_is_interpolated() -> None:
     assert np.isnan(missing).all()
 
 
+def test_a_corrected_stretch_is_carried_whole_and_nothing_beside_it() -> None:
+    own = flat(20)
+    stretch = np.s_[:, 20:30]
+    wavering = np.zeros_like(own)
+    wavering[stretch] = 3 + np.float32(0.4) * (-1) ** np.arange(10)
+    between = interpolate_corrections(own, wavering, wavering, 0.5)
+    assert np.allclose(between[stretch], 23, atol=0.05)
+    between[stretch] = own[stretch]
+    assert np.array_equal(between, own)
+
+
 def test_labels_between_have_layers_and_findings() -> None:
     a, b = flat(10.5, 30.5), flat(14.5, 34.5)
     labels_a = boundaries_to_labels(a[:, None], DEPTH)[0]
