@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_octseg.editing.guard import Violation, repair
 from napari_octseg.editing.review import ReviewState
+from napari_octseg.editing.runs import runs_of
 from napari_octseg.errors import OctsegError
 from napari_octseg.widgets._jump_list import JumpList
 from napari_octseg.widgets._looking import look_at
@@ -93,15 +94,17 @@ class OrderBox(QGroupBox):
         edit = grading.begin("repair order", origin="repaired")
         try:
             for bscan in free:
-                labels, heights = repair(
-                    grading.labels[bscan],
-                    grading.heights[:, bscan],
-                    grading.layers,
-                )
-                edit.set_labels(bscan, 0, 0, labels)
-                edit.set_heights(bscan, 0, heights)
+                before = grading.labels[bscan], grading.heights[:, bscan]
+                labels, heights = repair(*before, grading.layers)
+                moved = ~np.isclose(heights, before[1], rtol=0, atol=0, equal_nan=True)
+                changed = (labels != before[0]).any(axis=0) | moved.any(axis=0)
+                # Columns in order keep their pixels, also where a boundary is hidden.
+                for first, stop in runs_of(changed):
+                    edit.set_labels(bscan, 0, first, labels[:, first:stop])
+                    edit.set_heights(bscan, first, heights[:, first:stop])
             edit.commit()
         except OctsegError as error:
+            edit.cancel()
             self._view.failed.emit(error)
         self._watch.settle()
         told = f"{_count(len(free), 'B-scan')} repaired."
