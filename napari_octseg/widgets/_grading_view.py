@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_octseg.errors import EditError, OctsegError
@@ -18,6 +19,7 @@ from napari_octseg.widgets._stroke import labels_before
 if TYPE_CHECKING:
     import napari
     from napari.layers import Image, Labels
+    from numpy.typing import NDArray
 
     from napari_octseg.editing.grading import Change, Grading
     from napari_octseg.widgets._panel import Panel
@@ -70,6 +72,11 @@ class GradingView(QObject):
         self.boundary = 0
         self._bscan = 0
         self._thumbnail_too = False
+        self._before: dict[int, NDArray[np.uint8]] = {}
+        self._take_soon = QTimer(self)
+        self._take_soon.setSingleShot(True)
+        self._take_soon.setInterval(0)
+        self._take_soon.timeout.connect(self._take_strokes)
         self._refresh_soon = QTimer(self)
         self._refresh_soon.setSingleShot(True)
         self._refresh_soon.setInterval(0)
@@ -121,6 +128,7 @@ class GradingView(QObject):
 
     def close(self) -> None:
         """Write what is left, and take the labels layer's tools away; labels stay."""
+        self._take_strokes()
         grading, layer = self.grading, self.labels_layer
         if grading is None:
             return
@@ -178,6 +186,7 @@ class GradingView(QObject):
         self._travel("redo", "Redone", "Nothing to redo.")
 
     def _travel(self, way: str, done: str, nothing: str) -> None:
+        self._take_strokes()
         if self.grading is None:
             return
         try:
@@ -194,9 +203,24 @@ class GradingView(QObject):
         grading, layer = self.grading, self.labels_layer
         if grading is None or layer is None:
             return
-        before = labels_before(layer.data, event.value)
+        for bscan, labels in labels_before(layer.data, event.value).items():
+            self._before.setdefault(bscan, labels)
         # napari would bring these back into labels that have changed since.
         layer._reset_history()
+        same = (np.array_equal(grading.labels[b], x) for b, x in self._before.items())
+        if all(same):
+            # napari tells of a polygon just before it paints it.
+            self._take_soon.start()
+        else:
+            self._take_strokes()
+
+    def _take_strokes(self) -> None:
+        """Put what was painted into the journal."""
+        grading, before = self.grading, self._before
+        self._before = {}
+        self._take_soon.stop()
+        if grading is None or not before:
+            return
         edit = grading.begin(self.tool)
         refused: OctsegError | None = None
         for bscan, labels in before.items():

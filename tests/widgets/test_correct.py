@@ -238,6 +238,32 @@ def test_escape_gives_up_a_polygon(tab):
     assert not polygon.points
 
 
+def test_a_polygon_is_in_the_journal(tab):
+    tab.begin()
+    before = tab.grading.labels.copy()
+    tab.press(Qt.Key.Key_2)
+    tab.press(Qt.Key.Key_P)
+    for place in ((10, 30), (10, 70), (20, 70)):
+        tab.paint(*place)
+    tab.qtbot.mouseDClick(tab.canvas, LEFT, pos=tab.place(20, 70))
+    tab.qtbot.waitUntil(lambda: tab.grading.journal.undo_tool == "polygon")
+    assert not np.array_equal(tab.grading.labels, before)
+    tab.press(Qt.Key.Key_Z, CONTROL)
+    np.testing.assert_array_equal(tab.grading.labels, before)
+
+
+def test_a_polygon_changes_nothing_that_is_reviewed(tab):
+    tab.begin()
+    before = tab.grading.labels.copy()
+    tab.press(Qt.Key.Key_R)
+    tab.press(Qt.Key.Key_P)
+    for place in ((10, 30), (10, 70), (20, 70)):
+        tab.paint(*place)
+    tab.qtbot.mouseDClick(tab.canvas, LEFT, pos=tab.place(20, 70))
+    tab.qtbot.waitUntil(lambda: np.array_equal(tab.grading.labels, before))
+    assert "reviewed" in tab.correct.status.text()
+
+
 def test_a_correction_is_resumed_with_its_undo(tab, phantom):
     tab.begin()
     tab.press(Qt.Key.Key_2)
