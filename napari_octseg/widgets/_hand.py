@@ -84,6 +84,7 @@ class Hand:
         if self._canvas is not None and viewer.cursor.style == "standard":
             self._canvas.unsetCursor()
         self._words = ""
+        self._write("")
 
     def show(self, tool: CanvasTool | None, hovered: int | None) -> None:
         """Say what is in hand, and what it would change."""

@@ -410,6 +410,15 @@ def test_words_tell_the_tool_and_what_it_would_change(desk):
     assert words() == ""
 
 
+def test_words_go_with_the_tool_they_are_about(desk):
+    text = desk.viewer.canvas.overlays.text
+    desk.view.choose_tool("pick")
+    desk.hover(50, 50)
+    assert text.visible
+    desk.view.choose_tool("pan")
+    assert not text.visible
+
+
 def test_the_cursor_is_a_picture_while_a_tool_is_in_hand(desk):
     plain = desk.canvas.cursor().shape()
     desk.view.choose_tool("pen")
