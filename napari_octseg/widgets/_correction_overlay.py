@@ -197,9 +197,11 @@ class CorrectionOverlay(QObject):
             return
         self._image = image
         self.boundary_layer = MeshLayer(
-            self._viewer, image, self._boundaries(), "boundaries"
+            self._viewer, image, self._boundaries(), "correction: boundaries"
         )
-        self.tool_layer = MeshLayer(self._viewer, image, joined([]), "tool")
+        self.tool_layer = MeshLayer(
+            self._viewer, image, joined([]), "correction: marks of the tool"
+        )
         for event in self._events():
             event.connect(self._on_geometry)
         for event in self._dims_events():

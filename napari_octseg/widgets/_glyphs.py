@@ -51,7 +51,7 @@ def key_icon(key: str) -> QIcon:
     font.setPixelSize(10 if len(key) == 1 else 6)
     font.setBold(True)
     painter.setFont(font)
-    text = key if len(key) <= 3 else key[:3]
+    text = "␣" if key == "Space" else key[:3]
     painter.drawText(QRectF(0, 0, _SIZE, _SIZE), Qt.AlignmentFlag.AlignCenter, text)
     return _finished(pixmap, painter)
 

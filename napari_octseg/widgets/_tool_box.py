@@ -282,7 +282,6 @@ class ToolBox(QGroupBox):
 def _part(title: str, content: QWidget) -> QWidget:
     part = QWidget()
     caption = QLabel(title)
-    caption.setEnabled(False)
     column = QVBoxLayout(part)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(1)

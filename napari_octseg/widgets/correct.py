@@ -27,6 +27,7 @@ from napari_octseg.widgets._class_palette import ClassPalette
 from napari_octseg.widgets._correction_overlay import CorrectionOverlay
 from napari_octseg.widgets._deeds import deeds_of
 from napari_octseg.widgets._fold import Fold
+from napari_octseg.widgets._glyphs import key_icon
 from napari_octseg.widgets._grading_header import GradingHeader
 from napari_octseg.widgets._grading_view import GradingView
 from napari_octseg.widgets._key_card import KeyCard
@@ -317,6 +318,14 @@ class CorrectWidget(Panel):
         keys = self.keys.keys
         self.tool_box.show_keys(keys)
         self.undo_box.show_keys(keys)
+        for name, button in (
+            ("accept", self.review_box.next_button),
+            ("reviewed", self.review_box.reviewed_button),
+            ("what-next", self.queue_box.next_button),
+            ("copy-previous", self.propagate_box.copy_button),
+            ("interpolate", self.propagate_box.interpolate_button),
+        ):
+            button.setIcon(key_icon(keys[name]))
         card = keys["card"]
         self.card_button.setText(f"Keys {card}".strip())
         self.card_button.setToolTip("All keys, and how to change them")
