@@ -204,6 +204,7 @@ class CorrectionOverlay(QObject):
         )
         for event in self._events():
             event.connect(self._on_geometry)
+        self._viewer.scene.camera.events.zoom.connect(self._on_zoom)
         for event in self._dims_events():
             event.connect(self._show_or_hide)
         self._show_or_hide()
@@ -216,6 +217,7 @@ class CorrectionOverlay(QObject):
         if self._image is not None:
             for event in self._events():
                 event.disconnect(self._on_geometry)
+            self._viewer.scene.camera.events.zoom.disconnect(self._on_zoom)
             for event in self._dims_events():
                 event.disconnect(self._show_or_hide)
         for layer in (self.boundary_layer, self.tool_layer):
@@ -226,8 +228,7 @@ class CorrectionOverlay(QObject):
     def _events(self) -> tuple[Any, ...]:
         assert self._image is not None
         events = self._image.events
-        zoom = self._viewer.scene.camera.events.zoom
-        return events.scale, events.translate, events.units, zoom
+        return events.scale, events.translate, events.units
 
     def _dims_events(self) -> tuple[Any, ...]:
         return self._viewer.dims.events.ndisplay, self._viewer.dims.events.order
@@ -240,7 +241,12 @@ class CorrectionOverlay(QObject):
         self._redraw_soon("boundaries")
 
     def _on_geometry(self, event: Any = None) -> None:
-        # Drawings of the tool are made anew at the next move of the mouse.
+        # The tool draws anew at the next move of the mouse; this is out of place.
+        self._marks.clear()
+        self._redraw_soon("tool")
+        self._redraw_soon("boundaries")
+
+    def _on_zoom(self, event: Any = None) -> None:
         self._redraw_soon("boundaries")
 
     def _show_or_hide(self, event: Any = None) -> None:

@@ -96,6 +96,15 @@ def test_lines_keep_their_width_on_the_screen(desk, qtbot: QtBot):
     )
 
 
+def test_knots_do_not_stay_where_the_spacing_was_another(desk, qtbot: QtBot):
+    layer = desk.overlay.tool_layer.layer
+    desk.view.choose_tool("knots")
+    qtbot.waitUntil(lambda: bool(np.ptp(layer.faces, axis=1).any()))
+    scale = np.array(desk.view.image_layer.scale)
+    desk.view.image_layer.scale = scale * (1, 2, 1)
+    qtbot.waitUntil(lambda: not np.ptp(layer.faces, axis=1).any())
+
+
 def test_overlays_hide_in_3d_and_when_they_are_not_wanted(desk):
     layers = [desk.overlay.boundary_layer.layer, desk.overlay.tool_layer.layer]
     desk.viewer.dims.ndisplay = 3
