@@ -24,11 +24,17 @@ def unit(image: Tensor) -> Tensor:
     return image
 
 
+_LEAST_DEVIATION = 0.02
+"""Grey values, 0…1. A crop within a white wedge has hardly any other pixels; divided by
+their deviation its white would be millions, and spoil all statistics of a training."""
+
+
 def zscore(image: Tensor) -> Tensor:
     """Zero mean and unit variance over the image.
 
     Pure white is left out of the statistics: scanners fill the wedges beside a
-    registered B-scan with it.
+    registered B-scan with it. An image without contrast stays one: what deviates by
+    less than 0.02 is not stretched to unit variance.
 
     Parameters
     ----------
@@ -39,7 +45,7 @@ def zscore(image: Tensor) -> Tensor:
     n = counted.sum((-2, -1), keepdim=True).clamp_min(1)
     mean = (image * counted).sum((-2, -1), keepdim=True) / n
     variance = ((image - mean) ** 2 * counted).sum((-2, -1), keepdim=True) / n
-    return (image - mean) / (variance.sqrt() + 1e-6)
+    return (image - mean) / variance.sqrt().clamp_min(_LEAST_DEVIATION)
 
 
 def column_l2(image: Tensor) -> Tensor:

@@ -36,6 +36,13 @@ def test_zscore_leaves_white_wedges_out_of_the_statistics() -> None:
     )
 
 
+def test_zscore_does_not_stretch_what_has_no_contrast() -> None:
+    wedge = torch.ones(1, 20, 30)
+    wedge[0, 19, :3] = torch.tensor([0.1, 0.1, 0.101])
+    assert normalise(wedge, "zscore").abs().max() < 50
+    assert not normalise(torch.full((1, 20, 30), 0.3), "zscore").any()
+
+
 def test_column_l2_gives_every_column_the_same_norm() -> None:
     norms = normalise(image(), "column_l2").square().sum(-2).sqrt()
     assert torch.allclose(norms, torch.full_like(norms, 20**0.5), atol=1e-3)
