@@ -105,10 +105,12 @@ class GradingView(QObject):
         layer.events.paint.connect(self._on_paint)
         grading.changed.connect(self._on_changed)
         self.labels_layer = layer
-        self.viewer.add_layer(layer)
-        self._bscan = bscan_on_screen(self.viewer, image_layer)
         self.class_index = 1 if len(grading.label_set) > 1 else 0
         self.boundary = 0
+        # Who hears of the new layer may ask for the B-scan, class or boundary.
+        self._bscan = bscan_on_screen(self.viewer, image_layer)
+        self.viewer.add_layer(layer)
+        self._bscan = bscan_on_screen(self.viewer, image_layer)
         self.opened.emit(grading)
         self.choose_class(self.class_index)
         self.choose_tool("pan")
@@ -163,6 +165,8 @@ class GradingView(QObject):
         if layer is not None and layer in list(self.viewer.layers):
             self.viewer.layers.selection.active = layer
             layer.mode = BRUSH_TOOLS.get(tool, "pan_zoom")
+            # napari's hints name its own keys, which mean something else here.
+            layer.help = self.viewer.help = ""
         self.tool_changed.emit(tool)
 
     def choose_class(self, class_index: int) -> None:
