@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -33,7 +33,7 @@ from napari_octseg.widgets._grading_view import GradingView
 from napari_octseg.widgets._key_card import KeyCard
 from napari_octseg.widgets._key_table import keys_now
 from napari_octseg.widgets._keys import Keys
-from napari_octseg.widgets._layers import facts_of, plain, volume_of
+from napari_octseg.widgets._layers import facts_of, is_overlay, plain, volume_of
 from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._order_box import OrderBox
 from napari_octseg.widgets._origin_strip import OriginStrip
@@ -51,9 +51,9 @@ from napari_octseg.widgets._window import main_window
 
 if TYPE_CHECKING:
     import napari
-    from napari.layers import Image
     from qtpy.QtGui import QHideEvent, QShowEvent
 
+    from napari_octseg.editing.grading import Change
     from napari_octseg.editing.identity import FoundJournal
     from napari_octseg.widgets._starts import Start
 
@@ -126,6 +126,8 @@ class CorrectWidget(Panel):
         view, tools = self.view, self.canvas_tools
         view.opened.connect(self._on_opened)
         view.said.connect(self.say)
+        view.changed.connect(self._on_changed)
+        self.listen(self._viewer.layers.events.inserted, self._on_inserted)
         view.failed.connect(lambda error: show_error(self, error))
         self.start_box.begun.connect(self.begin)
         self.start_box.resumed.connect(self._on_resumed)
@@ -292,6 +294,24 @@ class CorrectWidget(Panel):
         if canvas is not None:
             canvas.setFocus()
 
+    def _on_changed(self, change: Change) -> None:
+        """What was said before an edit is not about what is there now."""
+        if "journal" in change.targets:
+            self.say("")
+
+    def _on_inserted(self, event: Any) -> None:
+        image = self.view.image_layer
+        if (
+            image is None
+            or not isinstance(event.value, Image)
+            or is_overlay(event.value)
+        ):
+            return
+        self.say(
+            f"{image.name} is still being corrected; “Close” ends that, and what was "
+            f"done is kept. Then {event.value.name} can be begun."
+        )
+
     def _look_again(self) -> None:
         if self.view.grading is None:
             self.start_box.refresh()
@@ -305,6 +325,8 @@ class CorrectWidget(Panel):
         self.work.setEnabled(not busy)
         if busy:
             self.view.choose_tool("pan")
+            if self.view.grading is not None:
+                self._clear_away(self.view.grading)
 
     def _on_size(self, tool: str, size: int) -> None:
         if tool == "magnet":

@@ -14,6 +14,7 @@ from napari_octseg.editing.review import ReviewState
 from napari_octseg.errors import JournalError
 from napari_octseg.labels import LabelSet
 from napari_octseg.phantom import LAYER_SET, PhantomSettings, make_phantom
+from napari_octseg.volume import OCTVolume
 from napari_octseg.widgets._canvas_cursor import canvas_of
 from napari_octseg.widgets._key_card import KeyCard
 from napari_octseg.widgets._layers import (
@@ -21,6 +22,7 @@ from napari_octseg.widgets._layers import (
     bscan_on_screen,
     facts_of,
     make_labels_layer,
+    volume_of,
 )
 from napari_octseg.widgets._messages import ErrorMessage
 from napari_octseg.widgets._panel import PANEL_WIDTH
@@ -236,6 +238,57 @@ def test_escape_gives_up_a_polygon(tab):
     assert polygon.points
     tab.press(Qt.Key.Key_Escape)
     assert not polygon.points
+
+
+def test_what_was_said_goes_with_the_next_edit(tab):
+    tab.begin()
+    assert tab.correct.status.text()
+    edit = tab.grading.begin("pen")
+    edit.set_heights(0, 0, tab.grading.heights[:, 0] - 1)
+    edit.commit()
+    assert tab.correct.status.text() == ""
+    tab.press(Qt.Key.Key_Z, CONTROL)
+    assert tab.correct.status.text() == "Undone: pen."
+
+
+def test_a_smaller_scan_can_be_begun_after_a_larger_one(tab, phantom):
+    tab.begin()
+    tab.view.go_to(N_BSCANS - 1)
+    tab.view.choose_class(5)
+    tab.view.close()
+    tab.viewer.layers.clear()
+    smaller = add_scan(tab.viewer, OCTVolume(phantom.volume.data[:2].copy()), "small")
+    grading = Grading.open(volume_of(smaller), LabelSet.of("background", "IRF"), [])
+    seen = []
+    tab.viewer.layers.events.inserted.connect(
+        lambda _: seen.append((tab.view.bscan, tab.view.class_index))
+    )
+    tab.view.show(grading, smaller, "small – correction")
+    assert all(bscan < 2 and index < 2 for bscan, index in seen)
+    assert seen
+
+
+def test_labels_that_are_taken_over_do_not_cover_the_correction(tab):
+    tab.begin()
+    tab.viewer.layers["layers"].visible = True
+    for bscan in range(N_BSCANS):
+        tab.grading.set_state(bscan, ReviewState.UNSEEN)
+    tab.correct.header.fill_menu()
+    tab.correct.header.menu.actions()[0].trigger()
+    assert not tab.viewer.layers["layers"].visible
+
+
+def test_napari_names_no_keys_that_are_ours(tab):
+    tab.begin()
+    tab.press(Qt.Key.Key_B)
+    assert tab.viewer.help == ""
+
+
+def test_another_scan_is_not_begun_unseen(tab, phantom):
+    tab.begin()
+    add_scan(tab.viewer, phantom.volume, "other eye")
+    assert "eye is still being corrected" in tab.correct.status.text()
+    assert "other eye can be begun" in tab.correct.status.text()
 
 
 def test_a_polygon_is_in_the_journal(tab):
