@@ -114,7 +114,7 @@ class PropagateBox(QGroupBox):
         self._offer()
 
     def _build(self) -> None:
-        self.copy_button = QPushButton("Copy from previous")
+        self.copy_button = QPushButton("Copy previous")
         self.interpolate_button = QPushButton("Interpolate")
         self.spread_button = QPushButton("Spread correction")
         self.resolve_button = QPushButton("Solve again")

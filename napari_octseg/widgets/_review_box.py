@@ -95,7 +95,8 @@ class ReviewBox(QGroupBox):
         row.setSpacing(4)
         for button in (self.reviewed_button, self.exclude_button, self.reopen_button):
             button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-            row.addWidget(button)
+            # The first has the longest words, and its key.
+            row.addWidget(button, 3 if button is self.reviewed_button else 2)
         self.bar = QProgressBar()
         self.bar.setFormat("%v of %m finished")
         self.counts_label = QLabel()
