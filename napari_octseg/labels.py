@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +53,17 @@ _CLASSES: dict[str, tuple[str, str]] = {
     "outer bands": ("photoreceptors and retinal pigment epithelium", "#e377c2"),
     "fluid": ("fluid of any kind", "#00c5cd"),
 }
+
+# Okabe and Ito, "Color Universal Design", 2008: for classes that are not listed.
+_SPARE_COLOURS = (
+    "#e69f00",
+    "#56b4e9",
+    "#009e73",
+    "#f0e442",
+    "#0072b2",
+    "#d55e00",
+    "#cc79a7",
+)
 
 # Names that files and papers use for the same class (oct-domain: IN-OCT 2014, APOSTEL).
 _SYNONYMS: dict[str, str] = {
@@ -132,8 +144,20 @@ class LabelSet:
 
     @classmethod
     def of(cls, *names: str) -> LabelSet:
-        """Label set of these names, with their usual long names and colours."""
-        return cls(tuple(LabelClass.named(name) for name in names))
+        """Label set of these names, with their usual long names and colours.
+
+        Names that have none get colours in turn, so that they are told apart.
+        """
+        spare = cycle(_SPARE_COLOURS)
+        classes = (LabelClass.named(name) for name in names)
+        return cls(
+            tuple(
+                one
+                if canonical_name(one.name) in _CLASSES
+                else replace(one, colour=next(spare))
+                for one in classes
+            )
+        )
 
     @classmethod
     def numbered(cls, highest: int) -> LabelSet:

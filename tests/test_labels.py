@@ -84,3 +84,11 @@ def test_remap_refuses_labels_that_are_none() -> None:
         remap(np.array([-1]), {0: 0})
     with pytest.raises(LabelError, match="targets"):
         remap(np.array([1]), {1: 300})
+
+
+def test_classes_that_nobody_has_named_are_told_apart_by_colour() -> None:
+    colours = [c.colour for c in LabelSet.numbered(5).classes[1:]]
+    assert len(set(colours)) == 5
+    mixed = LabelSet.of("background", "INL", "ILM to BM", "stripe")
+    assert mixed.classes[1].colour == LabelSet.of("INL").classes[0].colour
+    assert len({c.colour for c in mixed.classes}) == 4

@@ -13,6 +13,7 @@ from napari_octseg.boundaries import (
     layers_among,
     layers_between,
 )
+from napari_octseg.engine.comparing.distinct import distinct_colour
 from napari_octseg.labels import BACKGROUND, LabelSet, canonical_name
 from napari_octseg.widgets._layers import facts_of, shares_memory
 from napari_octseg.widgets._results import cards_of, title_of
@@ -63,11 +64,17 @@ class Start:
     heights: NDArray[np.float32] | None = None
 
     def with_findings(self, names: Iterable[str]) -> Start:
-        """The same with further classes, those that it has already left out."""
+        """The same with further classes, those that it has already left out.
+
+        A finding whose colour is like that of a layer gets another one.
+        """
         known = {canonical_name(name) for name in self.label_set.names}
         new = [name for name in names if canonical_name(name) not in known]
-        classes = (*self.label_set.classes, *LabelSet.of(*new).classes) if new else ()
-        return replace(self, label_set=LabelSet(classes)) if new else self
+        classes = [*self.label_set.classes]
+        for one in LabelSet.of(*new).classes if new else ():
+            taken = [other.colour for other in classes]
+            classes.append(replace(one, colour=distinct_colour(one.colour, taken)))
+        return replace(self, label_set=LabelSet(tuple(classes))) if new else self
 
 
 def starts_of_layers(layers: Sequence[Any], volume: OCTVolume) -> list[Start]:

@@ -14,6 +14,7 @@ from napari_octseg.boundaries import Boundaries
 from napari_octseg.editing.grading import Grading
 from napari_octseg.editing.identity import FoundJournal
 from napari_octseg.editing.review import ReviewState
+from napari_octseg.engine.comparing.distinct import distinct_colour
 from napari_octseg.labels import IGNORE, LabelSet
 from napari_octseg.volume import OCTVolume
 from napari_octseg.widgets._layers import add_scan, make_labels_layer, note
@@ -149,6 +150,18 @@ def test_findings_are_added_once():
     start = start_of(labels_of()).with_findings(["SRF", "IRF", "PED"])
     assert start.label_set.names == (*SET.names, "IRF", "PED")
     assert start.with_findings(["IRF"]).label_set is start.label_set
+    colours = [one.colour for one in start.label_set.classes]
+    assert len(set(colours)) == len(colours)
+
+
+def test_a_finding_gets_another_colour_than_the_layers():
+    layers = LabelSet.of("background", "EZ", "RPE")
+    start = Start("layers", layers, ("EZ", "RPE")).with_findings(["IRF", "PED"])
+    own = {one.name: one.colour for one in start.label_set.classes}
+    assert own["EZ"] == layers.classes[1].colour
+    for name, colour in (("IRF", own["IRF"]), ("PED", own["PED"])):
+        others = [c for n, c in own.items() if n != name]
+        assert distinct_colour(colour, others) == colour
 
 
 def test_the_device_gives_boundaries_and_layers_between_them():
