@@ -21,6 +21,7 @@ from napari_octseg.widgets._progress_view import ProgressView
 from napari_octseg.widgets._starts import Start, start_of_device, starts_of_layers
 from napari_octseg.widgets._stepper import Stepper
 from napari_octseg.widgets._take_over import bscans_to_take, take_over
+from napari_octseg.widgets._text import amber
 
 if TYPE_CHECKING:
     from napari_octseg.editing.grading import Grading
@@ -73,6 +74,10 @@ class GradingHeader(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
+        self.waiting = QLabel()
+        self.waiting.setWordWrap(True)
+        self.waiting.hide()
+        layout.addWidget(self.waiting)
         layout.addWidget(self.progress_view)
         layout.addWidget(self.cancel_button)
         self.finish_button.clicked.connect(view.finish)
@@ -80,6 +85,7 @@ class GradingHeader(QWidget):
         self._stepper.advanced.connect(self._on_advanced)
         self._stepper.ended.connect(self._on_ended)
         view.opened.connect(self._on_opened)
+        view.changed.connect(self._show_waiting)
         panel.closing.connect(self.cancel)
         self._on_opened(view.grading)
 
@@ -136,7 +142,18 @@ class GradingHeader(QWidget):
         device = start_of_device(volume)
         return [*starts_of_layers(layers, volume), *([device] if device else [])]
 
+    def _show_waiting(self, _: object = None) -> None:
+        """Say how many edits are in memory alone, as long as there are any."""
+        grading = self._view.grading
+        n = 0 if grading is None else grading.n_unwritten
+        self.waiting.setVisible(n > 0)
+        edits = "1 edit waits" if n == 1 else f"{n} edits wait"
+        self.waiting.setText(
+            amber(f"{edits} for the disk. Make room: the next edit is written with it.")
+        )
+
     def _on_opened(self, grading: Grading | None) -> None:
+        self._show_waiting()
         self._stepper.cancel()
         self._end()
         self.setVisible(grading is not None)

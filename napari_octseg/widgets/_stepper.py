@@ -55,8 +55,10 @@ class Stepper(QObject):
         until = time.monotonic() + _AT_ONCE_S
         last: object = None
         try:
-            while self._steps is not None and time.monotonic() < until:
+            while self._steps is not None:
                 last = next(self._steps)
+                if time.monotonic() >= until:
+                    break
         except StopIteration:
             self.cancel()
             self.ended.emit(None)

@@ -205,6 +205,8 @@ class CorrectWidget(Panel):
             facts = facts_of(layer)
             if not isinstance(layer, Labels) or facts.get("volume") is None:
                 continue
+            if layer is self.view.labels_layer:
+                continue
             if facts["volume"] is not grading.volume:
                 continue
             if facts.get("grading") is False:

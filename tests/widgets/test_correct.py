@@ -112,6 +112,7 @@ def test_labels_are_taken_over_as_one_edit_that_undo_names(tab, phantom):
     np.testing.assert_array_equal(tab.grading.labels, phantom.layers)
     assert np.isfinite(tab.grading.heights).any()
     assert not tab.viewer.layers["layers"].visible
+    assert tab.view.labels_layer.visible
     assert tab.correct.undo_box.undo_button.text().startswith("Undo take over")
     assert "Undo: take over layers" in tab.correct.undo_box.undo_button.toolTip()
     assert "5 B-scans" in tab.correct.status.text()
@@ -348,13 +349,19 @@ def test_a_correction_is_not_ended_while_edits_wait_for_the_disk(tab, monkeypatc
         patched.setattr(tab.grading.journal, "write", full)
         tab.press(Qt.Key.Key_B)
         tab.paint(10, 64)
-        assert tab.grading.n_unwritten == 1
+        tab.qtbot.waitUntil(lambda: tab.grading.n_unwritten == 1)
+        waiting = tab.correct.header.waiting
+        tab.qtbot.waitUntil(waiting.isVisible)
+        assert "1 edit waits for the disk" in waiting.text()
         tab.click(tab.correct.header.finish_button)
         assert tab.grading is not None
         messages = tab.correct.window().findChildren(ErrorMessage)
         assert all("disk is full" in one.text.text() for one in messages)
         for message in messages:
             message.close()
+    tab.press(Qt.Key.Key_B)
+    tab.paint(20, 64)
+    tab.qtbot.waitUntil(lambda: not waiting.isVisible())
     tab.click(tab.correct.header.finish_button)
     assert tab.grading is None
 
@@ -394,15 +401,16 @@ def test_a_later_run_is_taken_over_where_nobody_corrected(tab, phantom):
     np.testing.assert_array_equal(tab.grading.labels[1:], phantom.layers[1:])
 
 
-def test_taking_over_can_be_given_up(tab, phantom):
+def test_taking_over_can_be_given_up(tab, phantom, monkeypatch):
     tab.begin()
+    # On a fast machine all of it would be one piece.
+    monkeypatch.setattr("napari_octseg.widgets._stepper._AT_ONCE_S", 0.0)
     before = tab.grading.labels.copy()
     header = tab.correct.header
     later = Start("later", LAYER_SET, LAYER_SET.names[1:], "x 1", labels=before + 0)
     header.take(later)
     assert header.is_busy
     assert not tab.correct.work.isEnabled()
-    header._stepper._go_on()
     tab.click(header.cancel_button)
     assert not header.is_busy
     np.testing.assert_array_equal(tab.grading.labels, before)
