@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_octseg.phantom import PhantomSettings, make_phantom
-from napari_octseg.widgets._layers import add_scan
+from napari_octseg.phantom import LAYER_SET, PhantomSettings, make_phantom
+from napari_octseg.widgets._layers import add_scan, make_labels_layer
 from napari_octseg.widgets.workbench import WorkbenchWidget
 
 pytestmark = pytest.mark.gui
@@ -104,9 +104,54 @@ def test_the_picture_of_the_window(qtbot, viewer, tmp_path):
     # Labels are coloured, the scan is grey.
     spread = canvas[..., :3].max(axis=-1).astype(int) - canvas[..., :3].min(axis=-1)
     assert (spread > 40).mean() > 0.02
+    keep_picture(picture, "window.png")
+
+
+def test_the_picture_of_a_correction(qtbot, viewer, monkeypatch, tmp_path):
+    """The picture of the Correct tab is what the window shows."""
+    monkeypatch.setenv("OCTSEG_JOURNALS", str(tmp_path))
+    viewer.window.resize(1400, 900)
+    workbench = WorkbenchWidget(viewer)
+    viewer.window.add_dock_widget(workbench, name="Workbench")
+    qtbot.waitUntil(workbench.isVisible)
+    settings = PhantomSettings(shape=(9, 496, 512), findings=("IRF",), seed=5)
+    phantom = make_phantom(settings)
+    image = add_scan(viewer, phantom.volume, "eye")
+    labels = make_labels_layer(
+        phantom.layers, phantom.volume, LAYER_SET, image_layer=image, name="layers"
+    )
+    viewer.add_layer(labels)
+    correct = workbench.correct
+    workbench.tabs.setCurrentWidget(correct)
+    correct.start_box.grader_field.setText("anna")
+    correct.start_box.finding_boxes["IRF"].setChecked(True)
+    qtbot.mouseClick(correct.start_box.begin_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: correct.view.grading is not None)
+    qtbot.waitUntil(lambda: not correct.header.is_busy, timeout=30_000)
+    qtbot.mouseClick(correct.tool_box.buttons["knots"], Qt.MouseButton.LeftButton)
+    correct.view.choose_boundary(4)
+    correct.overlay.flush()
+    viewer.reset_view()
+    viewer.scene.camera.zoom *= 2
+    viewer.scene.camera.center = (0, 900, 2900)
+    brush = correct.tool_box.buttons["brush"]
+    qtbot.waitUntil(lambda: brush.height() >= brush.sizeHint().height())
+    plain = viewer.screenshot(canvas_only=True, flash=False)
+    correct.overlay.visible = False
+    without = viewer.screenshot(canvas_only=True, flash=False)
+    assert (plain != without).any(axis=-1).mean() > 0.002
+    correct.overlay.visible = True
+    picture = viewer.screenshot(canvas_only=False, flash=False)
+    assert picture.shape[1] >= 1000
+    keep_picture(picture, "correct.png")
+    viewer.window.remove_dock_widget(workbench)
+
+
+def keep_picture(picture: np.ndarray, name: str) -> None:
+    """Write a picture of the documentation anew, if that is asked for."""
     if os.environ.get("OCTSEG_UPDATE_PICTURES") == "1":
         from imageio.v3 import imwrite
 
-        target = REPOSITORY / "docs" / "images" / "window.png"
+        target = REPOSITORY / "docs" / "images" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         imwrite(target, picture)
