@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_octseg.boundaries import Boundaries
 from napari_octseg.errors import EditError, OctsegError
 from napari_octseg.widgets._layers import (
     bscan_on_screen,
@@ -102,6 +103,10 @@ class GradingView(QObject):
             name=name,
         )
         note(layer, grading=True)
+        if grading.boundary_names:
+            names = tuple(grading.label_set.names[i] for i in grading.layers)
+            boundaries = Boundaries(grading.boundary_names, grading.heights)
+            note(layer, layers=names, corrected=boundaries)
         layer.events.paint.connect(self._on_paint)
         grading.changed.connect(self._on_changed)
         self.labels_layer = layer

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
     QLabel,
+    QMessageBox,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -80,7 +82,7 @@ class LabelsSaver(QWidget):
         )
         task.succeeded.connect(self._on_saved)
         task.failed.connect(self._on_failed)
-        task.ended.connect(self._on_ended)
+        task.ended.connect(lambda: self._on_ended(task))
         self._task = task
         task.start()
 
@@ -88,6 +90,41 @@ class LabelsSaver(QWidget):
         layer = self._layer
         if layer is None:
             return
+        check = order_check_of(layer)
+        if check is None:
+            self._choose_file(layer)
+            return
+        self.button.setEnabled(False)
+        self._say("Checking the order of the layers…")
+        task = RunningTask(
+            as_task(check, "checking the order of the layers"), "Checking the layers"
+        )
+        task.succeeded.connect(lambda n: self._on_checked(layer, n))
+        task.failed.connect(self._on_failed)
+        task.ended.connect(lambda: self._on_ended(task))
+        self._task = task
+        task.start()
+
+    def _on_checked(self, layer: Labels, n_violations: int) -> None:
+        self._say("")
+        if not n_violations:
+            self._choose_file(layer)
+            return
+        places = "one place" if n_violations == 1 else f"{n_violations} places"
+        question = QMessageBox(self.window())
+        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        question.setIcon(QMessageBox.Icon.Warning)
+        question.setWindowTitle("Save labels")
+        question.setText(f"Layers are out of order in {places}.")
+        question.setInformativeText(
+            "“Order of the layers” on the Correct tab lists and repairs them."
+        )
+        anyway = question.addButton("Save anyway", QMessageBox.ButtonRole.AcceptRole)
+        question.addButton(QMessageBox.StandardButton.Cancel)
+        anyway.clicked.connect(lambda: self._choose_file(layer))
+        question.open()
+
+    def _choose_file(self, layer: Labels) -> None:
         name, _ = QFileDialog.getSaveFileName(
             self, "Save labels", default_name(layer), _KINDS
         )
@@ -102,9 +139,11 @@ class LabelsSaver(QWidget):
         self._say("")
         show_error(self, error)
 
-    def _on_ended(self) -> None:
-        self._task = None
-        self.button.setEnabled(True)
+    def _on_ended(self, task: RunningTask) -> None:
+        # The check of a correction is followed by its saving.
+        if self._task is task:
+            self._task = None
+            self.button.setEnabled(True)
 
     def _say(self, text: str) -> None:
         self.message.setText(text)
@@ -118,6 +157,29 @@ def default_name(layer: Labels) -> str:
     is_ours = {"scan", "model"} <= set(facts)
     name = f"{facts['scan']}_{facts['model']}" if is_ours else layer.name
     return (_NOT_IN_NAMES.sub("-", name).strip(" .-") or "labels") + ".tif"
+
+
+def order_check_of(layer: Labels) -> Callable[[], int] | None:
+    """A function that counts where the layers of a correction are out of order.
+
+    It looks at the labels as they are at this moment and may be called in another
+    thread. None for labels that nobody corrects, and for those without layers.
+    """
+    facts = facts_of(layer)
+    corrected: Boundaries | None = facts.get("corrected")
+    if corrected is None:
+        return None
+    label_set: LabelSet = facts["label_set"]
+    layers = [label_set.index(name) for name in facts["layers"]]
+    labels = np.array(layer.data[None] if layer.ndim == 2 else layer.data)
+    heights = corrected.heights.copy()
+
+    def count() -> int:
+        from napari_octseg.editing.guard import violations
+
+        return len(violations(labels, heights, layers, label_set, corrected.names))
+
+    return count
 
 
 def writer_of(layer: Labels, path: Path) -> Callable[[], Path]:
@@ -163,8 +225,11 @@ class _Saved:
 
 
 def _boundaries_of(layer: Labels) -> Boundaries | None:
-    """The boundaries of the model, as long as the labels are the model's too."""
+    """Those of a correction; of a model as long as the labels are the model's too."""
     facts = facts_of(layer)
+    corrected: Boundaries | None = facts.get("corrected")
+    if corrected is not None:
+        return Boundaries(corrected.names, corrected.heights.copy())
     segmentation: Result | None = facts.get("segmentation")
     if (
         segmentation is None

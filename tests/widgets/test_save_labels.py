@@ -4,8 +4,10 @@ import threading
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
-from napari_octseg.boundaries import Boundaries
+from napari_octseg.boundaries import Boundaries, boundaries_to_labels
 from napari_octseg.engine.inference import Segmentation
 from napari_octseg.io import read_volume
 from napari_octseg.labels import LabelSet
@@ -116,3 +118,72 @@ def test_a_file_that_cannot_be_written_gives_a_message(qtbot, layer, tmp_path):
     message.close()
     assert saver.message.isHidden()
     assert saver.button.isEnabled()
+
+
+@pytest.fixture
+def corrected(volume: OCTVolume):
+    """A correction with three flat boundaries, in order."""
+    from napari.layers import Image
+
+    image = Image(volume.data, name="eye", metadata={"octseg": {"volume": volume}})
+    heights = np.empty((3, 5, 48), np.float32)
+    heights[:] = np.array([6.5, 12.5, 20.5], np.float32)[:, None, None]
+    labels = boundaries_to_labels(heights, volume.depth)
+    made = make_labels_layer(
+        labels, volume, CLASSES, image_layer=image, name="eye – correction"
+    )
+    boundaries = Boundaries(("ILM", "RNFL/GCL", "IPL/INL"), heights)
+    note(made, grading=True, layers=("RNFL", "GCIPL"), corrected=boundaries)
+    return made
+
+
+def test_files_of_a_correction_hold_its_boundaries(corrected, tmp_path):
+    path = writer_of(corrected, tmp_path / "labels.eye")()
+    boundaries = read_volume(path).boundaries
+    assert boundaries is not None
+    assert (boundaries["RNFL/GCL"] == 12.5).all()
+
+
+def test_a_correction_in_order_is_saved_without_a_question(
+    qtbot, corrected, tmp_path, monkeypatch
+):
+    target = tmp_path / "good.tif"
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *a, **k: (str(target), "")
+    )
+    saver = LabelsSaver()
+    qtbot.addWidget(saver)
+    saver.offer(corrected)
+    saver.show()
+    qtbot.mouseClick(saver.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: saver.message.text() == "Saved good.tif", timeout=20_000)
+    assert (read_volume(target).data == corrected.data).all()
+
+
+@pytest.mark.parametrize("anyway", [True, False])
+def test_layers_out_of_order_are_asked_about(
+    qtbot, corrected, tmp_path, monkeypatch, anyway
+):
+    corrected.data[2, 25:28, 10:20] = 1  # a piece of the first layer below the others
+    target = tmp_path / "bad.tif"
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *a, **k: (str(target), "")
+    )
+    saver = LabelsSaver()
+    qtbot.addWidget(saver)
+    saver.offer(corrected)
+    saver.show()
+    qtbot.mouseClick(saver.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(saver.findChildren(QMessageBox)), timeout=20_000)
+    [question] = saver.findChildren(QMessageBox)
+    assert "out of order in" in question.text()
+    words = "Save anyway" if anyway else "Cancel"
+    [button] = [b for b in question.buttons() if words in b.text().replace("&", "")]
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    if anyway:
+        qtbot.waitUntil(target.exists, timeout=20_000)
+        qtbot.waitUntil(lambda: not saver.is_busy)
+    else:
+        qtbot.waitUntil(lambda: not saver.is_busy)
+        assert not target.exists()
+        assert saver.button.isEnabled()
