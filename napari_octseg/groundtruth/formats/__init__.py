@@ -1,0 +1,1 @@
+"""Exchange formats of ground truth, one module each."""
