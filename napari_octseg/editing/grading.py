@@ -11,13 +11,14 @@ import numpy as np
 from psygnal import Signal
 
 from napari_octseg.boundaries import boundary_names
-from napari_octseg.editing.identity import journal_path, scan_hash
+from napari_octseg.editing.identity import journal_path
 from napari_octseg.editing.journal import Journal
 from napari_octseg.editing.journal_queue import JournalQueue
 from napari_octseg.editing.open_edit import OpenEdit
 from napari_octseg.editing.patch import patches_between
 from napari_octseg.editing.review import ReviewState
 from napari_octseg.errors import EditError
+from napari_octseg.groundtruth.scan_hash import scan_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_octseg.editing.journal_file import identity_of, reading
 from napari_octseg.errors import JournalError
+from napari_octseg.groundtruth.scan_hash import scan_hash
 
 if TYPE_CHECKING:
     from napari_octseg.labels import LabelSet
@@ -22,8 +21,6 @@ logger = logging.getLogger(__name__)
 
 _FOLDER_VARIABLE = "OCTSEG_JOURNALS"
 _SUFFIX = ".sqlite"
-_LARGE_BYTES = 2**30
-_N_SAMPLES = 16
 
 
 @dataclass(frozen=True)
@@ -50,25 +47,6 @@ class FoundJournal:
     n_edits: int
     last_time: float | None
     grader: str
-
-
-def scan_hash(volume: OCTVolume) -> str:
-    """What a scan is known by: BLAKE2b of its shape, dtype and raw values, 32 digits.
-
-    The same for arrays in memory and on disk (dask), which are read one B-scan at a
-    time. Of volumes above 1 GiB only 16 B-scans, evenly spread from the first to the
-    last, are read.
-    """
-    dtype = np.dtype(volume.data.dtype).newbyteorder("<")
-    found = hashlib.blake2b(f"{volume.shape} {dtype.str}".encode(), digest_size=16)
-    bscans = np.arange(volume.n_bscans)
-    n_bytes = int(np.prod(volume.shape, dtype=np.int64)) * dtype.itemsize
-    if n_bytes > _LARGE_BYTES:
-        bscans = np.unique(np.linspace(0, volume.n_bscans - 1, _N_SAMPLES).astype(int))
-    for bscan in bscans:
-        pixels = np.ascontiguousarray(volume.bscan(int(bscan)), dtype)
-        found.update(pixels.view(np.uint8).data)
-    return found.hexdigest()
 
 
 def journal_path(

@@ -1,0 +1,432 @@
+"""The ground-truth data set: a folder to which scans are added, never overwritten."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+import uuid
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from napari_octseg.errors import LabelError, ReadError, WriteError
+from napari_octseg.groundtruth.json_files import read_json, write_json
+from napari_octseg.groundtruth.locking import cannot_write, locked
+from napari_octseg.groundtruth.scan_folder import (
+    changed_files,
+    check_fits,
+    content_of,
+    read_graded,
+    write_scan,
+    write_version,
+)
+from napari_octseg.groundtruth.scan_hash import scan_hash
+from napari_octseg.groundtruth.split import check_split, proposed_split
+from napari_octseg.groundtruth.versions import (
+    SCAN_FILE,
+    VERSION_FILE,
+    ScanEntry,
+    ScanVersion,
+    damaged,
+    read_entry,
+    read_version_facts,
+    version_folder,
+)
+from napari_octseg.groundtruth.volume_facts import anonymous
+from napari_octseg.labels import LabelClass, LabelSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from napari_octseg.groundtruth.graded_scan import GradedScan
+
+_SCHEMA = 1
+_FACTS, _SPLIT, _SCANS = "dataset.json", "split.json", "scans"
+_LOCK, _INCOMING = ".lock", ".incoming"
+_DAY_S = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A folder of scans with the labels that people answer for.
+
+    Made by `create` and `open`. Several programs may read and write it at once: what is
+    there never changes, and what is new appears as a whole.
+
+    Parameters
+    ----------
+    folder
+        Where it is.
+    id
+        32 digits that no other data set has.
+    name
+        For people.
+    label_set, layers
+        Classes of all its labels, and names of the layers among them, top to bottom.
+    """
+
+    folder: Path
+    id: str
+    name: str
+    label_set: LabelSet
+    layers: tuple[str, ...]
+
+    @classmethod
+    def create(
+        cls, folder: Path, name: str, label_set: LabelSet, layers: Sequence[str] = ()
+    ) -> Self:
+        """Begin a data set in a new or empty folder.
+
+        Raises
+        ------
+        LabelError
+            If a layer is none of the classes.
+        WriteError
+            If something is in the folder already, or it cannot be written to.
+        """
+        missing = [layer for layer in layers if layer not in label_set.names]
+        if missing:
+            raise LabelError(
+                f"The layer {missing[0]!r} is no class",
+                allowed=", ".join(label_set.names),
+            )
+        folder = Path(folder).expanduser()
+        own = cls(folder, uuid.uuid4().hex, name, label_set, tuple(layers))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            there = [path.name for path in folder.iterdir()]
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        if there:
+            raise WriteError(
+                f"{folder} holds {sorted(there)[0]} already",
+                allowed="a new folder, or an empty one",
+                todo="choose another folder, or open the data set that is there",
+            )
+        facts = {
+            "schema": _SCHEMA,
+            "id": own.id,
+            "name": name,
+            "classes": [asdict(one) for one in label_set.classes],
+            "layers": list(layers),
+        }
+        write_json(folder / _FACTS, facts)
+        return own
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open a data set.
+
+        Raises
+        ------
+        ReadError
+            If the folder holds none, a damaged one, or one of a newer program.
+        """
+        folder = Path(folder).expanduser()
+        path = folder / _FACTS
+        if not path.is_file():
+            raise ReadError(
+                f"{folder} holds no data set",
+                allowed=f"a folder with a file {_FACTS}",
+                todo="choose the folder of a data set, or begin a new one",
+            )
+        facts = read_json(path)
+        if facts.get("schema") != _SCHEMA:
+            raise ReadError(
+                f"The data set {folder} is of format {facts.get('schema')!r}",
+                allowed=f"format {_SCHEMA}",
+                todo="update napari-octseg",
+            )
+        try:
+            classes = tuple(LabelClass(**one) for one in facts["classes"])
+            return cls(
+                folder,
+                str(facts["id"]),
+                str(facts["name"]),
+                LabelSet(classes),
+                tuple(facts["layers"]),
+            )
+        except (LabelError, KeyError, TypeError) as error:
+            raise damaged(path, error) from error
+
+    def add(self, scan: GradedScan) -> ScanVersion:
+        """Save the labels of a scan as a new version.
+
+        Pixels are stored once: a scan that is there already keeps its name, and gets
+        the version. Where another scan has the name, a number is put behind it. What
+        could tell whose eye it is is left out (`anonymous`).
+
+        Parameters
+        ----------
+        scan
+            Labelled with the classes of this data set.
+
+        Returns
+        -------
+        The version, with the name under which the scan is stored; the newest one there
+        is where nothing has changed since.
+
+        Raises
+        ------
+        LabelError
+            If its classes differ, nothing of a new scan is graded, or the scan is there
+            as another patient's.
+        WriteError
+            If the disk refuses; the data set is as before then.
+        """
+        check_fits(scan, self.label_set, self.layers)
+        scan = replace(scan, volume=anonymous(scan.volume))
+        known_by, content = scan_hash(scan.volume), content_of(scan)
+        same = self._same_scan(known_by, scan)
+        if same is not None and same.newest.content == content:
+            return same.newest
+        if same is None and not scan.graded_bscans:
+            raise LabelError(
+                f"Nothing of the scan {scan.name} is graded",
+                allowed="scans with at least one corrected or reviewed B-scan",
+                todo="correct a B-scan or mark it as reviewed",
+            )
+        with self._draft() as draft:
+            write_version(scan, draft / "version")
+            if same is None:
+                write_scan(scan, draft)
+            _settle(draft)
+            with locked(self.folder / _LOCK):
+                self._sweep()
+                return self._take_in(scan, draft, known_by, content)
+
+    def scans(self) -> list[ScanEntry]:
+        """The scans, by name.
+
+        Raises
+        ------
+        ReadError
+            If one is damaged.
+        """
+        return [read_entry(folder) for folder in self._scan_folders()]
+
+    def read(self, name: str, version: int | None = None) -> GradedScan:
+        """A scan with its labels.
+
+        Pixels of more than 1 GiB stay on disk.
+
+        Parameters
+        ----------
+        name
+            Of the scan.
+        version
+            Number of the version; the newest by default.
+
+        Raises
+        ------
+        ReadError
+            If there is no such scan or version, or a file is missing or damaged.
+        """
+        folder = self._folder_of(name)
+        entry = read_entry(folder)
+        number = entry.newest.number if version is None else version
+        if number not in entry.versions:
+            raise ReadError(
+                f"The scan {name} has no version {number}",
+                allowed=", ".join(map(str, entry.versions)),
+            )
+        return read_graded(
+            folder,
+            version_folder(folder, number),
+            patient=entry.patient,
+            label_set=self.label_set,
+            layers=self.layers,
+        )
+
+    def versions(self, name: str) -> list[ScanVersion]:
+        """The versions of a scan, oldest first.
+
+        Raises
+        ------
+        ReadError
+            If there is no such scan, or it is damaged.
+        """
+        folder = self._folder_of(name)
+        numbers = read_entry(folder).versions
+        return [read_version_facts(folder, number) for number in numbers]
+
+    def patients(self) -> tuple[str, ...]:
+        """Pseudonyms, in order."""
+        return tuple(sorted({entry.patient for entry in self.scans()}))
+
+    def split(self) -> dict[str, str]:
+        """Side of each patient that somebody decided: ``train`` or ``validation``.
+
+        Raises
+        ------
+        ReadError
+            If the file is damaged.
+        """
+        path = self.folder / _SPLIT
+        if not path.is_file():
+            return {}
+        split = {str(key): str(value) for key, value in read_json(path).items()}
+        try:
+            check_split(split, split)
+        except LabelError as error:
+            raise damaged(path, error) from error
+        return split
+
+    def set_split(self, split: Mapping[str, str]) -> None:
+        """Decide on which side each patient is.
+
+        Raises
+        ------
+        LabelError
+            If a patient or a side is unknown.
+        WriteError
+            If the disk refuses; the split is as before then.
+        """
+        check_split(split, self.patients())
+        with locked(self.folder / _LOCK):
+            write_json(self.folder / _SPLIT, dict(sorted(split.items())))
+
+    def propose_split(self, fraction: float = 0.2, seed: int = 0) -> dict[str, str]:
+        """A side for every patient; nothing is written, and those decided stay.
+
+        See `proposed_split`.
+        """
+        return proposed_split(self.patients(), self.split(), fraction, seed)
+
+    def digest(self) -> str:
+        """SHA-256 of the newest versions of all scans, 64 digits: what was trained on.
+
+        The same for the same classes, patients, pixels and labels, whatever the scans
+        are called and in whatever order they were added.
+        """
+        rows = sorted(
+            f"{entry.scan} {entry.patient} {entry.newest.content}"
+            for entry in self.scans()
+        )
+        classes = [" ".join(map(repr, self.label_set.names)), repr(self.layers)]
+        return hashlib.sha256("\n".join([*classes, *rows]).encode()).hexdigest()
+
+    def check(self) -> list[str]:
+        """What is missing or is not as it was written, in sentences; empty if nothing.
+
+        Reads all files.
+        """
+        problems = []
+        for folder in self._scan_folders():
+            problems += changed_files(folder, SCAN_FILE)
+            try:
+                numbers = read_entry(folder).versions
+            except ReadError as error:
+                problems.append(error.got)
+                continue
+            for number in numbers:
+                problems += changed_files(version_folder(folder, number), VERSION_FILE)
+        try:
+            self.split()
+        except ReadError as error:
+            problems.append(error.got)
+        return problems
+
+    def _scan_folders(self) -> list[Path]:
+        scans = self.folder / _SCANS
+        if not scans.is_dir():
+            return []
+        return sorted(path for path in scans.iterdir() if (path / SCAN_FILE).is_file())
+
+    def _folder_of(self, name: str) -> Path:
+        folders = {path.name: path for path in self._scan_folders()}
+        if name not in folders:
+            raise ReadError(
+                f"The data set has no scan {name!r}",
+                allowed=", ".join(folders) or "none: it has no scan yet",
+            )
+        return folders[name]
+
+    def _same_scan(self, known_by: str, scan: GradedScan) -> ScanEntry | None:
+        """The entry with the same pixels, if there is one."""
+        same = [entry for entry in self.scans() if entry.scan == known_by]
+        if not same:
+            return None
+        if same[0].patient != scan.patient:
+            raise LabelError(
+                f"The scan {scan.name} of patient {scan.patient} is in the data set "
+                f"already, as {same[0].name} of patient {same[0].patient}",
+                allowed="one patient for one scan",
+                todo=f"add it as patient {same[0].patient}",
+            )
+        return same[0]
+
+    def _take_in(
+        self, scan: GradedScan, draft: Path, known_by: str, content: str
+    ) -> ScanVersion:
+        """Move what was written to its place; another writer may have been first."""
+        same = self._same_scan(known_by, scan)
+        if same is not None and same.newest.content == content:
+            return same.newest
+        scans = self.folder / _SCANS
+        try:
+            if same is None:
+                name = self._free_name(scan.name)
+                os.rename(draft / "version", version_folder(draft, 1))
+                scans.mkdir(exist_ok=True)
+                os.rename(draft, scans / name)
+                number = 1
+            else:
+                name, number = same.name, same.newest.number + 1
+                target = version_folder(scans / name, number)
+                os.rename(draft / "version", target)
+            _settle_folder(scans)
+            _settle_folder(scans / name)
+        except OSError as error:
+            raise cannot_write(self.folder, error) from error
+        return replace(read_version_facts(scans / name, number), is_new=True)
+
+    def _free_name(self, name: str) -> str:
+        taken = {path.name.lower() for path in (self.folder / _SCANS).glob("*")}
+        free, number = name, 1
+        while free.lower() in taken:
+            number += 1
+            free = f"{name}-{number}"
+        return free
+
+    @contextmanager
+    def _draft(self) -> Iterator[Path]:
+        """A folder on the same disk, from which things are moved to their place."""
+        draft = self.folder / _INCOMING / uuid.uuid4().hex
+        try:
+            # Not a temporary folder of the system: those are for one's own eyes only.
+            (draft / "version").mkdir(parents=True)
+            yield draft
+        except OSError as error:
+            raise cannot_write(self.folder, error) from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        """Take away what killed programs have left."""
+        for left in (self.folder / _INCOMING).iterdir():
+            if time.time() - left.stat().st_mtime > _DAY_S:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _settle(folder: Path) -> None:
+    """Wait until all files in a folder are on the disk: a power cut loses none."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+        else:
+            _settle_folder(path)
+
+
+def _settle_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return  # Windows cannot open folders, and needs not
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,151 @@
+"""Scans of a data set and their versions, as its folders tell of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_octseg.errors import ReadError
+from napari_octseg.groundtruth.json_files import read_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCAN_FILE, VERSION_FILE = "scan.json", "version.json"
+_FOLDER = re.compile(r"v(\d{4,})")
+
+
+@dataclass(frozen=True)
+class ScanVersion:
+    """The labels of a scan as they were at one time; they never change.
+
+    Parameters
+    ----------
+    name
+        Of the scan.
+    number
+        1, 2, 3, …
+    time
+        When it was saved, ISO 8601, UTC.
+    content
+        SHA-256 of all that training could see of it, 64 digits.
+    n_graded_bscans
+        B-scans with graded columns.
+    folder
+        Where it is.
+    is_new
+        Whether it was saved just now; False where nothing had changed.
+    """
+
+    name: str
+    number: int
+    time: str
+    content: str
+    n_graded_bscans: int
+    folder: Path
+    is_new: bool = False
+
+
+@dataclass(frozen=True)
+class ScanEntry:
+    """A scan of a data set, without its pixels and labels.
+
+    Parameters
+    ----------
+    name
+        Of the scan.
+    patient
+        Pseudonym.
+    scan
+        `scan_hash` of its pixels.
+    shape
+        (n_bscans, depth, width).
+    versions
+        Numbers, oldest first.
+    newest
+        The last of them.
+    """
+
+    name: str
+    patient: str
+    scan: str
+    shape: tuple[int, int, int]
+    versions: tuple[int, ...]
+    newest: ScanVersion
+
+    @property
+    def n_graded_bscans(self) -> int:
+        """B-scans of the newest version that have graded columns."""
+        return self.newest.n_graded_bscans
+
+
+def version_folder(scan_folder: Path, number: int) -> Path:
+    """Folder of a version."""
+    return scan_folder / f"v{number:04d}"
+
+
+def version_numbers(scan_folder: Path) -> tuple[int, ...]:
+    """Numbers of the versions of a scan, oldest first."""
+    found = (_FOLDER.fullmatch(path.name) for path in scan_folder.iterdir())
+    return tuple(sorted(int(match[1]) for match in found if match))
+
+
+def read_entry(scan_folder: Path) -> ScanEntry:
+    """What is known about a scan.
+
+    Raises
+    ------
+    ReadError
+        If files are missing or damaged.
+    """
+    path = scan_folder / SCAN_FILE
+    facts = read_json(path)
+    numbers = version_numbers(scan_folder)
+    if not numbers:
+        raise ReadError(
+            f"{scan_folder} holds no version",
+            allowed="at least one folder v0001",
+            todo="take this folder from a copy of the data set",
+        )
+    try:
+        n_bscans, depth, width = (int(n) for n in facts["shape"])
+        patient, scan = str(facts["patient"]), str(facts["scan_hash"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(path, error) from error
+    newest = read_version_facts(scan_folder, numbers[-1])
+    shape = (n_bscans, depth, width)
+    return ScanEntry(scan_folder.name, patient, scan, shape, numbers, newest)
+
+
+def read_version_facts(scan_folder: Path, number: int) -> ScanVersion:
+    """What is known about a version.
+
+    Raises
+    ------
+    ReadError
+        If there is none, or it is damaged.
+    """
+    folder = version_folder(scan_folder, number)
+    facts = read_json(folder / VERSION_FILE)
+    try:
+        return ScanVersion(
+            scan_folder.name,
+            number,
+            str(facts["time"]),
+            str(facts["content"]),
+            int(facts["n_graded_bscans"]),
+            folder,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(folder / VERSION_FILE, error) from error
+
+
+def damaged(path: Path, error: Exception) -> ReadError:
+    """Error of a file of a data set that is not as it was written."""
+    return ReadError(
+        f"{path} is damaged ({type(error).__name__}: {error})",
+        allowed="the file as napari-octseg wrote it",
+        todo="take it from a copy of the data set; `napari-octseg ground-truth check` "
+        "lists all such files",
+    )
