@@ -1,0 +1,283 @@
+"""A fine-tuned model before it is accepted: look at it, accept it, or discard it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from napari_octseg.bundles.part import readable_json
+from napari_octseg.bundles.registry import (
+    Bundle,
+    find_bundle,
+    list_bundles,
+    load_network,
+    user_models_dir,
+    write_bundle,
+)
+from napari_octseg.engine.finetuning import run_folder
+from napari_octseg.engine.finetuning.gate import Comparison
+from napari_octseg.engine.finetuning.job import Job, read_job
+from napari_octseg.engine.finetuning.lock import is_held
+from napari_octseg.errors import ModelError, ReadError, TaskError
+from napari_octseg.io.atomic import written_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+FINETUNE = "finetune.json"
+"""File of an accepted bundle: what it was fine-tuned on, how, and how it was judged."""
+RETIRED = "_retired"
+"""Folder of the user's models that were rolled back; the registry looks past it."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_ARRAYS = ("image", "truth", "before", "after")
+
+
+@dataclass(frozen=True, eq=False)
+class WorstBscan:
+    """One of the held-out B-scans on which the candidate is worst.
+
+    Attributes
+    ----------
+    name
+        Of the B-scan.
+    image
+        (depth, width) float32 in 0…1.
+    truth, before, after
+        (depth, width) uint8 class indices of the candidate, `IGNORE` where nobody
+        graded: ground truth, parent, candidate.
+    dice_before, dice_after
+        Mean over the classes that either side has.
+    """
+
+    name: str
+    image: NDArray[np.float32]
+    truth: NDArray[np.uint8]
+    before: NDArray[np.uint8]
+    after: NDArray[np.uint8]
+    dice_before: float
+    dice_after: float
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A fine-tuned model, measured, that nobody has accepted yet.
+
+    Attributes
+    ----------
+    run
+        Folder of the run it is in.
+    bundle
+        Folder of its bundle: its path can be given wherever a model's name can.
+    job
+        What it was made from.
+    comparison
+        How it compares with its parent.
+    worst
+        Held-out B-scans on which it is worst, the worst first.
+    """
+
+    run: Path
+    bundle: Path
+    job: Job
+    comparison: Comparison
+    worst: tuple[WorstBscan, ...]
+
+
+def read_candidate(run: Path) -> Candidate:
+    """The candidate of a finished run.
+
+    Raises
+    ------
+    ReadError
+        If the run has none, or its files are damaged.
+    """
+    path = run / run_folder.COMPARISON
+    if not path.is_file():
+        raise ReadError(
+            f"The fine-tuning in {run} has no candidate",
+            allowed="one that has finished",
+            todo="wait for it, or resume it",
+        )
+    return Candidate(
+        run=run,
+        bundle=run / run_folder.CANDIDATE,
+        job=read_job(run),
+        comparison=Comparison.from_json(run_folder.read_json(path)),
+        worst=_read_worst(run / run_folder.WORST),
+    )
+
+
+def check_name(name: str) -> None:
+    """Check that a candidate can become a model of this name.
+
+    Raises
+    ------
+    ModelError
+        If the name has other characters or is taken.
+    """
+    if not _NAME.fullmatch(name):
+        raise ModelError(
+            f"A model cannot be called {name!r}",
+            allowed="small letters, digits, '.', '_' and '-', the first one a letter "
+            "or digit",
+        )
+    taken = [bundle.name for bundle in list_bundles()]
+    retired = user_models_dir() / RETIRED / name
+    if name in taken or (user_models_dir() / name).exists() or retired.exists():
+        raise ModelError(
+            f"A model is called {name!r} already",
+            allowed="a name that no model has, retired ones included: a model is "
+            "never overwritten",
+            todo=f"take another name, such as {free_name(name)!r}",
+        )
+
+
+def free_name(name: str) -> str:
+    """The name with the first number behind it that no model has."""
+    taken = {bundle.name for bundle in list_bundles()}
+    taken |= {path.name for path in (user_models_dir() / RETIRED).glob("*")}
+    first = re.sub(r"-\d+$", "", name)
+    number = 2
+    while f"{first}-{number}" in taken:
+        number += 1
+    return f"{first}-{number}"
+
+
+def accept(candidate: Candidate, name: str, title: str = "") -> Bundle:
+    """Make a candidate a model of the user's own; the run folder goes.
+
+    The new bundle has the weights that were measured. Its card names the parent, the
+    training data and the figures; beside it are the recipe, the table of the training
+    and `finetune.json` with the comparison, the settings and the hash of the data.
+
+    Parameters
+    ----------
+    candidate
+        What is accepted, good or bad.
+    name
+        Of the new model.
+    title
+        For people; one that names the parent by default.
+
+    Raises
+    ------
+    ModelError
+        If the name is taken or not allowed, or the candidate is damaged.
+    TaskError
+        If the run is going on.
+    """
+    _check_ended(candidate.run)
+    check_name(name)
+    source = find_bundle(str(candidate.bundle))
+    assert source.card is not None  # find_bundle raises otherwise
+    card = source.card.model_copy(update={"name": name})
+    if title:
+        card = card.model_copy(update={"title": title})
+    extras = {
+        run_folder.RECIPE: (candidate.run / run_folder.RECIPE).read_text("utf-8"),
+        FINETUNE: readable_json(record_of(candidate)) + "\n",
+    }
+    table = candidate.run / run_folder.TABLE
+    if table.is_file():
+        extras[run_folder.TABLE] = table.read_text("utf-8")
+    network = load_network(source)
+    bundle = write_bundle(user_models_dir() / name, card, network, extras=extras)
+    shutil.rmtree(candidate.run, ignore_errors=True)
+    return bundle
+
+
+def discard(candidate: Candidate) -> None:
+    """Remove a candidate and its run: nothing stays.
+
+    Raises
+    ------
+    TaskError
+        If the run is going on.
+    """
+    discard_run(candidate.run)
+
+
+def discard_run(run: Path) -> None:
+    """Remove a run, with or without candidate: nothing stays.
+
+    Raises
+    ------
+    ReadError
+        If the folder is not that of a run: nothing else is ever removed.
+    TaskError
+        If the run is going on.
+    """
+    run_folder.read_json(run / run_folder.JOB)
+    _check_ended(run)
+    # Under another name first: what is half removed must not be taken for a run.
+    gone = run.with_name(f".{run.name}.discarded")
+    run.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def record_of(candidate: Candidate) -> dict[str, Any]:
+    """What `finetune.json` of an accepted model holds."""
+    job = candidate.job
+    return {
+        "schema_version": 1,
+        "time": job.time,
+        "parent": job.parent,
+        "data": {
+            "name": job.data_name,
+            "sha256": job.data_digest,
+            "n_train_bscans": job.n_train_bscans,
+            "n_held_out_bscans": job.n_held_out_bscans,
+            "held_out": job.held_out,
+            "notes": list(job.notes),
+        },
+        "settings": job.settings,
+        "comparison": candidate.comparison.to_json(),
+    }
+
+
+def write_worst(worst: Sequence[WorstBscan], path: Path) -> None:
+    """Keep B-scans with their labels, for `read_candidate`."""
+    arrays: dict[str, Any] = {"n": np.array(len(worst))}
+    for number, one in enumerate(worst):
+        for key in _ARRAYS:
+            arrays[f"{key}{number}"] = getattr(one, key)
+        arrays[f"name{number}"] = np.array(one.name)
+        arrays[f"dice{number}"] = np.array([one.dice_before, one.dice_after])
+    with written_whole(path) as target:
+        np.savez_compressed(target, **arrays)
+
+
+def _read_worst(path: Path) -> tuple[WorstBscan, ...]:
+    if not path.is_file():
+        return ()
+    try:
+        with np.load(path) as arrays:
+            return tuple(
+                WorstBscan(
+                    name=str(arrays[f"name{i}"]),
+                    **{key: arrays[f"{key}{i}"] for key in _ARRAYS},
+                    dice_before=float(arrays[f"dice{i}"][0]),
+                    dice_after=float(arrays[f"dice{i}"][1]),
+                )
+                for i in range(int(arrays["n"]))
+            )
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise ReadError(
+            f"{path} is damaged ({error})", todo="resume the run, or discard it"
+        ) from error
+
+
+def _check_ended(run: Path) -> None:
+    if is_held(run / run_folder.LOCK):
+        raise TaskError(
+            f"The fine-tuning in {run} is running",
+            todo="wait until it has finished, or cancel it",
+        )

@@ -1,0 +1,265 @@
+"""A fine-tuning in a process of its own: start it, watch it, stop it, resume it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import psutil
+
+from napari_octseg.engine.finetuning import run_folder
+from napari_octseg.engine.finetuning.candidates import Candidate, read_candidate
+from napari_octseg.engine.finetuning.events import Event, read_events
+from napari_octseg.engine.finetuning.job import Job, job_of, read_job, write_job
+from napari_octseg.engine.finetuning.launch import launch, reap
+from napari_octseg.engine.finetuning.status import (
+    RunStatus,
+    read_status,
+    write_end,
+    write_launched,
+)
+from napari_octseg.engine.progress import Progress
+from napari_octseg.errors import OctsegError, ReadError, TaskError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from napari_octseg.engine.finetuning.settings import FineTuneSettings
+
+POLL_S = 0.1
+PATIENCE_S = 0.85
+"""A worker that has not stopped by itself after this is killed."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A fine-tuning, known by its folder; it may have been started by anybody."""
+
+    folder: Path
+
+    @property
+    def status(self) -> RunStatus:
+        """What it is doing now.
+
+        Raises
+        ------
+        ReadError
+            If the folder holds no run (any more).
+        """
+        reap()
+        return read_status(self.folder)
+
+    @property
+    def job(self) -> Job:
+        """What it was started with.
+
+        Raises
+        ------
+        ReadError
+            If the folder holds no run (any more).
+        """
+        return read_job(self.folder)
+
+    def events(self, since: int = 0) -> tuple[list[Event], int]:
+        """What it has done since an earlier call, and the `since` of the next one."""
+        return read_events(self.folder / run_folder.EVENTS, since)
+
+    def log(self, n_lines: int = 20) -> str:
+        """The end of what the worker printed, for a report of a fault."""
+        try:
+            text = (self.folder / run_folder.LOG).read_text("utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+        return "\n".join(text.splitlines()[-n_lines:])
+
+    def cancel(self) -> None:
+        """Stop what it is doing; returns at once.
+
+        A training stops within a second, whatever step it is in, and its best weights
+        so far are measured. If there are none, or they were being measured, nothing
+        more happens: the run can be resumed or discarded.
+        """
+        status = self.status
+        if not status.is_alive:
+            if not status.has_ended:
+                write_end(self.folder, "cancelled", "cancelled")
+            return
+        (self.folder / run_folder.CANCEL).touch()
+        threading.Thread(target=_make_sure, args=(self,), daemon=True).start()
+
+
+def start_run(settings: FineTuneSettings) -> Run:
+    """Check that a fine-tuning is possible, and start it in a process of its own.
+
+    Raises
+    ------
+    OctsegError
+        What is wrong with model, data set or settings: before anything is started.
+    WriteError
+        If the run folder holds anything, or cannot be written.
+    TaskError
+        If no process can be started.
+    """
+    from napari_octseg.engine.finetuning.plan import plan_fine_tune
+
+    plan = plan_fine_tune(settings)
+    return start_job(job_of(settings, plan), settings.run)
+
+
+def start_job(job: Job, folder: Path) -> Run:
+    """Start a fine-tuning that is planned; raises as `start_run`."""
+    folder = folder.expanduser().resolve()
+    run_folder.make_run_folder(folder)
+    write_job(job, folder)
+    return _launched(folder)
+
+
+def resume_run(run: Run) -> Run:
+    """Go on with a run that crashed, failed or was cancelled.
+
+    The training continues after its last validation. If it had come to its end, the
+    candidate is measured.
+
+    Raises
+    ------
+    TaskError
+        If it is running, or has its candidate already.
+    """
+    status = run.status
+    if not status.can_resume:
+        raise TaskError(
+            f"The fine-tuning in {run.folder} "
+            + ("is running" if status.is_alive else "is finished"),
+            allowed="one that crashed, failed or was cancelled",
+            todo="accept or discard its candidate, or start a new one",
+        )
+    for name in (run_folder.CANCEL, run_folder.STOPPED):
+        (run.folder / name).unlink(missing_ok=True)
+    return _launched(run.folder)
+
+
+def list_runs() -> list[Run]:
+    """Runs in the user's folder, the newest first."""
+    found: list[tuple[float, Run]] = []
+    for path in run_folder.runs_dir().glob(f"*/{run_folder.STATUS}"):
+        try:
+            found.append((read_job(path.parent).time, Run(path.parent)))
+            read_status(path.parent)
+        except ReadError:
+            continue
+    return [run for _, run in sorted(found, key=lambda one: one[0], reverse=True)]
+
+
+def iter_follow(run: Run) -> Generator[Progress, None, Candidate | None]:
+    """Watch a run from its beginning to its end; closing this leaves it alone.
+
+    Yields
+    ------
+    Progress
+        For each event, those of the past first; and ten times a second the last one
+        again, without figures, so that whoever watches can react.
+
+    Returns
+    -------
+    The candidate; None if the run was cancelled without one.
+
+    Raises
+    ------
+    TaskError
+        If it failed, or its worker died.
+    """
+    place = 0
+    last = Progress(0, 1, "starting")
+    while True:
+        # The status first: what was written before it said "finished" is then read.
+        status = run.status
+        events, place = run.events(place)
+        for event in events:
+            last = Progress(event.done, event.total, event.message)
+            yield replace(last, values=event.values)
+        if not status.is_alive or (status.has_ended and not events):
+            break
+        if not events:
+            yield last
+            time.sleep(POLL_S)
+    if status.phase == "finished":
+        return read_candidate(run.folder)
+    if status.phase == "cancelled":
+        return None
+    raise _failure(run, status)
+
+
+def _failure(run: Run, status: RunStatus) -> OctsegError:
+    if status.trouble is not None:
+        trouble = status.trouble
+        return TaskError(trouble.got, allowed=trouble.allowed, todo=trouble.todo)
+    return TaskError(
+        f"The fine-tuning ended without a word while {status.phase}",
+        todo="resume it, it goes on after the last validation; what it said last is "
+        f"in {run.folder / run_folder.LOG}",
+    )
+
+
+def _launched(folder: Path) -> Run:
+    write_launched(folder, "preparing", stopped_early=False)
+    launch(folder)
+    return Run(folder)
+
+
+def _make_sure(run: Run) -> None:
+    """Kill the worker if it does not stop by itself, then have the rest done."""
+    try:
+        before = run.status
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            time.sleep(0.05)
+            if _has_obeyed(run, before):
+                return
+        _kill(before)
+        while run.status.is_alive and run.status.pid == before.pid:
+            time.sleep(0.02)
+        settle(run.folder, before.phase)
+    except ReadError:
+        return  # discarded meanwhile
+
+
+def _has_obeyed(run: Run, before: RunStatus) -> bool:
+    now = run.status
+    if not (run.folder / run_folder.CANCEL).exists():
+        return True
+    return not now.is_alive or now.has_ended or now.pid != before.pid
+
+
+def settle(folder: Path, phase: str) -> None:
+    """After a cancelled worker: have the best so far measured, or say that is all.
+
+    Parameters
+    ----------
+    folder
+        Of the run; no worker is at it any more, or it is about to end.
+    phase
+        What the worker was doing when it was stopped.
+    """
+    (folder / run_folder.CANCEL).unlink(missing_ok=True)
+    (folder / run_folder.STOPPED).touch()
+    if phase == "training" and (folder / run_folder.BEST).is_file():
+        write_launched(folder, "measuring", stopped_early=True)
+        launch(folder)
+    else:
+        write_end(folder, "cancelled", "cancelled")
+
+
+def _kill(status: RunStatus) -> None:
+    """Kill a worker, unless its number is another process by now."""
+    if status.pid is None:
+        return
+    try:
+        process = psutil.Process(status.pid)
+        if process.create_time() == status.created:
+            process.kill()
+            process.wait(2)
+    except (psutil.NoSuchProcess, psutil.TimeoutExpired):
+        return
