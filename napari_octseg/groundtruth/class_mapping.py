@@ -8,20 +8,17 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from napari_octseg.boundaries import (
-    Boundaries,
-    boundary_names,
-    labels_to_boundaries,
-)
+from napari_octseg.boundaries import Boundaries, boundary_names, layers_among
 from napari_octseg.errors import LabelError, ReadError
 from napari_octseg.groundtruth.mapped_layers import (
     ignore_unknown_background,
-    mapped_layers,
+    mapped_heights,
 )
 from napari_octseg.io.atomic import written_whole
 from napari_octseg.labels import canonical_name, remap
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from napari_octseg.groundtruth.graded_scan import GradedScan
@@ -92,13 +89,18 @@ class ClassMapping:
                 allowed=f"a class on either side, or {LEFT_OUT!r} on the right",
             )
 
-    def apply(self, scan: GradedScan, label_set: LabelSet) -> GradedScan:
+    def apply(
+        self,
+        scan: GradedScan,
+        label_set: LabelSet,
+        layers: Sequence[str] | None = None,
+    ) -> GradedScan:
         """The scan with the classes of another label set.
 
         Heights of boundaries stay as they are: of layers that become one, the boundary
-        between them goes; next to a layer that is left out, the boundary becomes NaN.
-        Background above and below the layers becomes `IGNORE` where the label set has
-        layers there that the file did not tell apart from it.
+        between them goes; boundaries of layers that the file does not have are NaN.
+        Background becomes `IGNORE` where a layer may lie that the file did not tell
+        apart from it.
 
         Parameters
         ----------
@@ -106,34 +108,34 @@ class ClassMapping:
             What a format read, with the class names of the file.
         label_set
             Classes wanted.
+        layers
+            Names of the layers among them, top to bottom; by default those that are
+            known as layers.
 
         Raises
         ------
         LabelError
-            If a class is mapped to one that `label_set` does not have, or layers that
-            become one do not lie side by side.
+            If a class is mapped to one that `label_set` does not have, or layers would
+            change their order.
         """
         renames = dict(self.renames)
         for source in scan.label_set.names:
-            target = renames.get(source, source)
-            if source in renames and target != LEFT_OUT:
-                _check_target(source, target, label_set)
+            if source in renames and renames[source] != LEFT_OUT:
+                _check_target(source, renames[source], label_set)
         mapping = scan.label_set.mapping_to(label_set, renames)
         labels = remap(scan.labels, mapping)
-        layers, heights = mapped_layers(scan, label_set, mapping)
-        ignore_unknown_background(labels, layers, label_set)
-        boundaries = None
-        if layers:
-            if heights is None:
-                indices = [label_set.index(name) for name in layers]
-                heights = labels_to_boundaries(labels, indices)
-            boundaries = Boundaries(boundary_names(layers), heights)
+        layers = layers_among(label_set.names) if layers is None else tuple(layers)
+        indices = [label_set.index(name) for name in layers]
+        ignore_unknown_background(labels, indices, set(mapping.values()) & set(indices))
+        heights = mapped_heights(scan, labels, mapping, indices)
         return replace(
             scan,
             labels=labels,
             label_set=label_set,
             layers=layers,
-            boundaries=boundaries,
+            boundaries=None
+            if heights is None
+            else Boundaries(boundary_names(layers), heights),
         )
 
 

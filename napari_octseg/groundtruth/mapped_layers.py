@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_octseg.boundaries import layers_among
+from napari_octseg.boundaries import labels_to_boundaries
 from napari_octseg.errors import LabelError
-from napari_octseg.labels import BACKGROUND, IGNORE
+from napari_octseg.labels import IGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,89 +16,123 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_octseg.groundtruth.graded_scan import GradedScan
-    from napari_octseg.labels import LabelSet
 
 
-def mapped_layers(
-    scan: GradedScan, label_set: LabelSet, mapping: Mapping[int, int]
-) -> tuple[tuple[str, ...], NDArray[np.float32] | None]:
-    """Layers after the mapping, top to bottom, and their heights.
+def mapped_heights(
+    scan: GradedScan,
+    labels: NDArray[np.uint8],
+    mapping: Mapping[int, int],
+    layers: Sequence[int],
+) -> NDArray[np.float32] | None:
+    """Heights of the boundaries between the layers of another label set.
 
-    Heights are None where the file has none that say all: without boundaries of its
-    own, or with classes that only the mapping makes layers.
+    They stay those of the scan where it has them; else they are derived from the
+    labels.
+
+    Parameters
+    ----------
+    scan
+        Before the mapping.
+    labels
+        After the mapping, (n_bscans, depth, width).
+    mapping
+        Class index of the scan → class index wanted.
+    layers
+        Class indices of the layers wanted, top to bottom.
+
+    Returns
+    -------
+    (len(layers) + 1, n_bscans, width) float32, px from the top, NaN where nobody knows;
+    None where no class of the scan becomes a layer.
+
+    Raises
+    ------
+    LabelError
+        If layers that become one do not lie side by side.
     """
+    reached = set(mapping.values()) & set(layers)
+    if not reached:
+        return None
     targets = [mapping[scan.label_set.index(name)] for name in scan.layers]
-    kept = [t for t in targets if t not in (0, IGNORE)]
-    layers = tuple(label_set.names[i] for i in dict.fromkeys(kept))
-    reached = {label_set.names[t] for t in mapping.values() if t not in (0, IGNORE)}
-    made = tuple(
-        name
-        for name in layers_among(label_set.names)
-        if name in reached and name not in layers
-    )
-    if made:
-        everyone = {*layers, *made}
-        return tuple(name for name in label_set.names if name in everyone), None
-    if not layers:
-        return (), None
-    _check_side_by_side(scan.layers, targets, label_set)
-    if scan.boundaries is None or len(scan.boundaries.names) != len(scan.layers) + 1:
-        return layers, None
-    return layers, _merged_heights(scan.boundaries.heights, targets)
+    _check_side_by_side(scan.layers, targets, layers)
+    boundaries = scan.boundaries
+    if (
+        boundaries is None
+        or len(boundaries.names) != len(scan.layers) + 1
+        or not reached <= set(targets)  # the mapping alone makes them layers
+    ):
+        return labels_to_boundaries(labels, layers)
+    return _heights_between(boundaries.heights, targets, layers)
 
 
 def _check_side_by_side(
-    names: Sequence[str], targets: Sequence[int], label_set: LabelSet
+    names: Sequence[str], targets: Sequence[int], layers: Sequence[int]
 ) -> None:
-    last_place: dict[int, int] = {}
-    for place, target in enumerate(t for t in targets if t not in (0, IGNORE)):
-        if target in last_place and last_place[target] != place - 1:
-            apart = [n for n, t in zip(names, targets, strict=True) if t == target]
-            raise LabelError(
-                f"{' and '.join(apart)} all become {label_set.names[target]!r}, but "
-                "another layer lies between them",
-                allowed="layers that lie side by side",
-                todo="map one of them to another class",
-            )
-        last_place[target] = place
+    kept = [
+        (n, layers.index(t)) for n, t in zip(names, targets, strict=True) if t in layers
+    ]
+    places = [place for _, place in kept]
+    if places == sorted(places):
+        return
+    wrong = next(i for i in range(1, len(kept)) if places[i] < places[i - 1])
+    raise LabelError(
+        f"The layer {kept[wrong - 1][0]!r} lies above {kept[wrong][0]!r} in the file, "
+        "but the mapping puts it below",
+        allowed="layers that become one lie side by side, and none changes its place",
+        todo="map one of the two to another class",
+    )
 
 
-def _merged_heights(
-    heights: NDArray[np.float32], targets: Sequence[int]
+def _heights_between(
+    heights: NDArray[np.float32], targets: Sequence[int], layers: Sequence[int]
 ) -> NDArray[np.float32]:
-    """Heights between layers of unlike targets; NaN beside a layer that is left out."""
-    merged = []
-    last, last_place = None, -1
-    for place, target in enumerate(targets):
-        if target in (0, IGNORE):
-            continue
-        if last is None or (target != last and last_place == place - 1):
-            merged.append(heights[place])
-        elif target != last:
-            merged.append(np.full_like(heights[place], np.nan))
-        last, last_place = target, place
-    merged.append(heights[last_place + 1])
-    return np.stack(merged)
+    """Heights between `layers`, from those between layers that become `targets`.
+
+    A boundary is known from the layer above it or from the one below; where the two
+    say different things, something that is left out lies between them: NaN.
+    """
+    between = np.full((len(layers) + 1, *heights.shape[1:]), np.nan, np.float32)
+    for place in range(len(layers) + 1):
+        above = _places(targets, layers[place - 1 : place])
+        below = _places(targets, layers[place : place + 1])
+        known = {p + 1 for p in above[-1:]} | set(below[:1])
+        if len(known) == 1:
+            between[place] = heights[known.pop()]
+    return between
+
+
+def _places(targets: Sequence[int], wanted: Sequence[int]) -> list[int]:
+    return [place for place, target in enumerate(targets) if target in wanted]
 
 
 def ignore_unknown_background(
-    labels: NDArray[np.uint8], layers: Sequence[str], label_set: LabelSet
+    labels: NDArray[np.uint8], layers: Sequence[int], graded: set[int]
 ) -> None:
-    """Make background `IGNORE`, in place, where ungraded layers of the set may lie.
+    """Make background `IGNORE`, in place, where a layer that was not graded may lie.
 
-    A file that grades down to Bruch's membrane calls the choroid background; for a
-    label set with a choroid, that is no truth.
+    A file that grades down to Bruch's membrane calls the choroid background, and a file
+    of lesions the whole retina: for a label set with such layers that is no truth.
+
+    Parameters
+    ----------
+    labels
+        (n_bscans, depth, width) class indices.
+    layers
+        Class indices of the layers of the label set, top to bottom.
+    graded
+        Those that the file tells apart from background.
     """
-    known = layers_among(label_set.names)
-    placed = [known.index(name) for name in layers if name in known]
-    if not placed or label_set.names[0] != BACKGROUND:
+    if not layers:
         return
-    is_layer = np.isin(labels, [label_set.index(name) for name in layers])
-    seen = np.maximum.accumulate(is_layer, axis=1)
-    unseen = np.maximum.accumulate(is_layer[:, ::-1], axis=1)[:, ::-1]
-    any_layer = is_layer.any(axis=1, keepdims=True)
     background = labels == 0
-    if min(placed) > 0:
-        labels[background & any_layer & ~seen] = IGNORE
-    if max(placed) < len(known) - 1:
-        labels[background & any_layer & ~unseen] = IGNORE
+    if not graded:
+        labels[background] = IGNORE
+        return
+    is_layer = np.isin(labels, sorted(graded))
+    is_above = ~np.maximum.accumulate(is_layer, axis=1)
+    is_below = ~np.maximum.accumulate(is_layer[:, ::-1], axis=1)[:, ::-1]
+    any_layer = is_layer.any(axis=1, keepdims=True)
+    if layers[0] not in graded:
+        labels[background & any_layer & is_above] = IGNORE
+    if layers[-1] not in graded:
+        labels[background & any_layer & is_below] = IGNORE

@@ -99,6 +99,44 @@ def test_beside_a_layer_that_is_left_out_nobody_knows_the_boundary():
     assert (mapped.labels[0, 6:9] == IGNORE).all()
 
 
+def test_layers_that_the_file_does_not_have_get_no_heights_of_their_own():
+    scan = scan_of(("RNFL", "GCIPL", "INL"), (3, 6, 9, 12))
+    target = LabelSet.of("background", "RNFL", "GCL", "IPL", "INL", "OPL")
+
+    mapped = propose(scan.label_set, target).apply(scan, target)
+
+    assert mapped.layers == target.names[1:]
+    expected = [3, 6, np.nan, 9, 12, np.nan]
+    assert np.array_equal(mapped.boundaries.heights[:, 0, 0], expected, equal_nan=True)
+    # Labels and heights say the same, as everywhere in this package.
+    assert np.array_equal(
+        mapped.labels, boundaries_to_labels(mapped.boundaries.heights, 24)
+    )
+
+
+def test_the_layers_of_a_data_set_may_be_given():
+    scan = scan_of(("RNFL", "GCIPL"), (3, 6, 9))
+    target = LabelSet.of("background", "top", "GCIPL")
+    mapped = ClassMapping((("RNFL", "top"),)).apply(scan, target, ("top", "GCIPL"))
+    assert mapped.layers == ("top", "GCIPL")
+    assert mapped.boundaries.heights[:, 0, 0].tolist() == [3, 6, 9]
+
+
+def test_lesions_alone_say_nothing_about_the_layers():
+    labels = np.zeros((1, 24, 5), np.uint8)
+    labels[0, 4:6] = 1
+    volume = OCTVolume(np.zeros_like(labels))
+    scan = GradedScan("one", "P-1", volume, labels, LabelSet.of("background", "IRF"))
+
+    mapped = propose(scan.label_set, DUKE).apply(scan, DUKE)
+
+    assert mapped.boundaries is None
+    assert set(np.unique(mapped.labels)) == {DUKE.index("fluid"), IGNORE}
+    alone = LabelSet.of("background", "fluid")
+    same = propose(scan.label_set, alone).apply(scan, alone)
+    assert np.array_equal(same.labels, labels)
+
+
 def test_background_is_no_truth_where_a_layer_was_not_graded():
     scan = scan_of(("GCIPL", "INL"), (6, 9, 12))
     target = LabelSet.of("background", "RNFL", "GCIPL", "INL", "OPL")
@@ -131,7 +169,7 @@ def test_classes_that_only_the_mapping_names_become_layers():
 def test_layers_with_another_one_between_them_cannot_become_one():
     scan = scan_of(("RNFL", "GCIPL", "INL"), (3, 6, 9, 12))
     mapping = ClassMapping((("INL", "RNFL"),))
-    with pytest.raises(LabelError, match="another layer lies between"):
+    with pytest.raises(LabelError, match="'GCIPL' lies above 'INL'"):
         mapping.apply(scan, scan.label_set)
 
 
