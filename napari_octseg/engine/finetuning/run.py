@@ -145,11 +145,17 @@ def list_runs() -> list[Run]:
     """Runs in the user's folder, the newest first."""
     found: list[tuple[float, Run]] = []
     for path in run_folder.runs_dir().glob(f"*/{run_folder.STATUS}"):
+        folder = path.parent
+        if folder.name.startswith("."):
+            continue  # half removed
         try:
-            found.append((read_job(path.parent).time, Run(path.parent)))
-            read_status(path.parent)
-        except ReadError:
+            # Not the whole job: its recipe is checked with torch, whose import would
+            # hold up a window that only asks what is going on.
+            planned = float(run_folder.read_json(folder / run_folder.JOB)["time"])
+            read_status(folder)
+        except (ReadError, KeyError, TypeError, ValueError):
             continue
+        found.append((planned, Run(folder)))
     return [run for _, run in sorted(found, key=lambda one: one[0], reverse=True)]
 
 
