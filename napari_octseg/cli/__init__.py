@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from napari_octseg._console import friendly
-from napari_octseg.cli import bundles, measuring, phantoms, quantities, scans, training
+from napari_octseg.cli import (
+    adapting,
+    bundles,
+    measuring,
+    phantoms,
+    quantities,
+    scans,
+    training,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,6 +37,7 @@ COMMANDS = (
     training.cross_validate,
     training.ship,
     measuring.evaluate,
+    adapting.adapt,
 )
 """In the order of the help page; `cross_validate` is called `cross-validate`."""
 

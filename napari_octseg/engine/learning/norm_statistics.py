@@ -7,18 +7,41 @@ those of other networks; a network that looks fine in training may then answer n
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 def norm_layers(network: nn.Module) -> list[nn.BatchNorm2d]:
     """The layers of a network that keep running statistics."""
     return [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+
+
+@contextmanager
+def gathering(network: nn.Module) -> Iterator[None]:
+    """Take the plain mean over all images seen meanwhile as the running statistics.
+
+    What was there before is dropped. The weights do not change; afterwards the network
+    is in evaluation mode. At least one image has to be seen.
+    """
+    layers = norm_layers(network)
+    network.eval()
+    kept = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # cumulative: every batch counts the same
+        layer.train()
+    try:
+        yield
+    finally:
+        for layer, momentum in zip(layers, kept, strict=True):
+            layer.momentum = momentum
+        network.eval()
 
 
 @torch.no_grad()
@@ -36,19 +59,9 @@ def refresh_statistics(network: nn.Module, images: Iterable[Tensor]) -> None:
     images
         Batches (N, C, H, W) as the network takes them; at least one.
     """
-    layers = norm_layers(network)
-    network.eval()
-    if not layers:
+    if not norm_layers(network):
+        network.eval()
         return
-    kept = [layer.momentum for layer in layers]
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.momentum = None  # cumulative: every batch counts the same
-        layer.train()
-    try:
+    with gathering(network):
         for batch in images:
             network(batch)
-    finally:
-        for layer, momentum in zip(layers, kept, strict=True):
-            layer.momentum = momentum
-        network.eval()
