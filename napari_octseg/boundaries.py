@@ -98,8 +98,13 @@ def _top_of(layer: str) -> str:
 
 
 def layers_among(names: Sequence[str]) -> tuple[str, ...]:
-    """Those of some class names that are layers of the retina or the choroid."""
-    return tuple(name for name in names if canonical_name(name) in _TOP_OF)
+    """Those of some class names that are layers of the retina or the choroid.
+
+    They come top to bottom, also where a label set counts from the bottom up.
+    """
+    rank = {layer: place for place, layer in enumerate(_TOP_OF)}
+    layers = (name for name in names if canonical_name(name) in rank)
+    return tuple(sorted(layers, key=lambda name: rank[canonical_name(name)]))
 
 
 def layers_between(boundaries: Sequence[str]) -> tuple[str, ...]:

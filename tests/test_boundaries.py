@@ -142,3 +142,8 @@ def test_what_lies_between_distant_boundaries_is_called_by_both() -> None:
 def test_layers_are_found_among_findings_under_any_of_their_names() -> None:
     names = ("background", "NFL", "GCL-IPL", "SRF", "RPE", "vessel")
     assert layers_among(names) == ("NFL", "GCL-IPL", "RPE")
+
+
+def test_layers_of_a_label_set_that_counts_upwards_come_top_to_bottom() -> None:
+    names = ("background", "RPE", "ONL", "IRF", "GCL+IPL", "RNFL")
+    assert layers_among(names) == ("RNFL", "GCL+IPL", "ONL", "RPE")

@@ -47,3 +47,42 @@ def written_whole(path: Path) -> Iterator[Path]:
             f"{path.name} cannot be written: {error.strerror or error}",
             todo="check the free space of the disk and who may write there",
         ) from error
+
+
+@contextmanager
+def folder_written_whole(path: Path) -> Iterator[Path]:
+    """A folder to write to; at the end it becomes `path`, with all that is in it.
+
+    If anything is raised, nothing has changed.
+
+    Raises
+    ------
+    WriteError
+        If `path` holds something already, its parent does not exist or cannot be
+        written to, or the disk is full.
+    """
+    if not path.parent.is_dir():
+        raise WriteError(
+            f"There is no folder {path.parent}", todo="make it, or choose another"
+        )
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise WriteError(
+            f"{path} is there already",
+            allowed="a new or empty folder",
+            todo="choose another name",
+        )
+    try:
+        with tempfile.TemporaryDirectory(
+            prefix=f".{path.name}.", dir=path.parent, ignore_cleanup_errors=True
+        ) as aside:
+            target = Path(aside) / path.name
+            target.mkdir()
+            yield target
+            if path.is_dir():
+                path.rmdir()  # Windows renames over no folder, not even an empty one
+            os.rename(target, path)
+    except OSError as error:
+        raise WriteError(
+            f"{path.name} cannot be written: {error.strerror or error}",
+            todo="check the free space of the disk and who may write there",
+        ) from error
