@@ -17,18 +17,19 @@ from napari_octseg.boundaries import Boundaries, boundaries_to_labels, boundary_
 from napari_octseg.errors import ReadError
 from napari_octseg.io.boundary_names import named_boundaries
 from napari_octseg.io.format import Format, ReadOptions, broken_file
-from napari_octseg.labels import IGNORE, LabelSet
+from napari_octseg.labels import BACKGROUND, IGNORE, LabelSet
 from napari_octseg.volume import OCTVolume, ScanPattern
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 _NAME = "MATLAB .mat"
-_LAYERS = ("RNFL", "GCIPL", "INL", "OPL", "ONL", "EZ", "RPE")
-_LABEL_SET = LabelSet.of("background", *_LAYERS, "fluid")
-_FLUID = len(_LAYERS) + 1
+LAYERS = ("RNFL", "GCIPL", "INL", "OPL", "ONL", "EZ", "RPE")
+"""Layers of the DME data set, top to bottom."""
+FLUID = "fluid"
 _AMD_SURFACES = ("ILM", "IBRPE", "BM")
 _KEYS = ("images", "manualLayers1", "manualFluid1", "layerMaps")
 _NO_SPACING = "Duke .mat files hold no spacing."
@@ -52,13 +53,13 @@ def _read(path: Path, options: ReadOptions) -> OCTVolume:
     data = np.ascontiguousarray(_bscans_first(arrays["images"]))
     if "layerMaps" in arrays:
         return _amd(data, arrays["layerMaps"], path)
-    boundaries, labels = _dme(data.shape, arrays, path)
+    boundaries, labels, label_set = graded(data.shape, arrays, path)
     return OCTVolume(
         data,
         scan_pattern=ScanPattern.RASTER if len(data) > 1 else ScanPattern.LINE,
         boundaries=boundaries,
         labels=labels,
-        label_set=None if labels is None else _LABEL_SET,
+        label_set=label_set,
         notes=(_NO_SPACING, *([] if labels is None else [_GRADER])),
     )
 
@@ -105,21 +106,41 @@ def _bscans_first(array: NDArray[Any]) -> NDArray[Any]:
     return array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
 
 
-def _dme(
-    shape: tuple[int, ...], arrays: dict[str, NDArray[Any]], path: Path
-) -> tuple[Boundaries | None, NDArray[np.uint8] | None]:
-    """Boundaries and labels of grader 1: 7 layers and fluid.
+def graded(
+    shape: tuple[int, ...], arrays: Mapping[str, NDArray[Any]], path: Path
+) -> tuple[Boundaries | None, NDArray[np.uint8] | None, LabelSet | None]:
+    """Boundaries and labels of grader 1 in the DME layout: 7 layers and fluid.
 
-    NaN, which stands for everything that was not graded, becomes `IGNORE`.
+    Parameters
+    ----------
+    shape
+        (n_bscans, depth, width).
+    arrays
+        `manualLayers1` (8, A-scan, B-scan) rows from 1, and `manualFluid1` (depth,
+        A-scan, B-scan); NaN stands for everything that was not graded.
+    path
+        The file, for messages.
+
+    Returns
+    -------
+    Heights; labels with `IGNORE` where nobody graded; their classes: only those that
+    the file grades. None for what it does not hold.
+
+    Raises
+    ------
+    ReadError
+        If an array has another shape.
     """
     n_bscans, depth, width = shape
     labels, boundaries = None, None
+    names = [BACKGROUND]
     if "manualLayers1" in arrays:
         layers = _with_bscans(arrays["manualLayers1"])
-        _check("manualLayers1", layers, (len(_LAYERS) + 1, width, n_bscans), path)
+        _check("manualLayers1", layers, (len(LAYERS) + 1, width, n_bscans), path)
         heights = np.moveaxis(layers, -1, 1).astype(np.float32) - 1  # rows from 0
-        boundaries = Boundaries(boundary_names(_LAYERS), heights)
+        boundaries = Boundaries(boundary_names(LAYERS), heights)
         labels = boundaries_to_labels(heights, depth)
+        names += LAYERS
     if "manualFluid1" in arrays:
         fluid = _with_bscans(arrays["manualFluid1"])
         _check("manualFluid1", fluid, (depth, width, n_bscans), path)
@@ -127,10 +148,11 @@ def _dme(
         if labels is None:
             labels = np.where(np.isnan(fluid), IGNORE, 0).astype(np.uint8)
         # Fluid holds a number per pocket; only that it is fluid is of use.
-        labels[np.nan_to_num(fluid) > 0] = _FLUID
+        labels[np.nan_to_num(fluid) > 0] = len(names)
+        names.append(FLUID)
     if boundaries is not None and np.isnan(boundaries.heights).all():
         boundaries = None
-    return boundaries, labels
+    return boundaries, labels, None if labels is None else LabelSet.of(*names)
 
 
 def _with_bscans(array: NDArray[Any]) -> NDArray[Any]:

@@ -77,6 +77,19 @@ def test_what_was_not_graded_is_ignored(tmp_path, scan, version):
     assert np.isnan(volume.boundaries.heights[:, 0]).all()
 
 
+def test_classes_that_the_file_does_not_grade_are_none_of_its_classes(tmp_path, scan):
+    content = duke(scan)
+    fluid = {key: content[key] for key in ("images", "manualFluid1")}
+    savemat(tmp_path / "fluid.mat", fluid)
+    del content["manualFluid1"]
+    savemat(tmp_path / "layers.mat", content)
+
+    volume = read_volume(tmp_path / "fluid.mat")
+    assert volume.label_set.names == ("background", "fluid")
+    assert set(np.unique(volume.labels)) == {0, 1, IGNORE}
+    assert "fluid" not in read_volume(tmp_path / "layers.mat").label_set.names
+
+
 def test_images_alone_are_a_volume(tmp_path, scan):
     savemat(tmp_path / "a.mat", {"images": np.moveaxis(scan, 0, -1)})
     volume = read_volume(tmp_path / "a.mat")
