@@ -243,8 +243,23 @@ class Grading:
         EditError
             If another one is: the journal could not tell them apart.
         """
-        self._check_at_rest([bscan])
+        self.check_at_rest([bscan])
         self._under_way[bscan] = edit
+
+    def check_at_rest(self, bscans: Iterable[int] | None = None) -> None:
+        """Refuse what must not come amid an edit, of these or of all B-scans.
+
+        Raises
+        ------
+        EditError
+            If one of them is being edited.
+        """
+        for bscan in list(self._under_way) if bscans is None else bscans:
+            if bscan in self._under_way:
+                raise EditError(
+                    f"{self._under_way[bscan].tool} is being used on B-scan {bscan}",
+                    todo="end it, or cancel it with Esc",
+                )
 
     def let_go(self, bscans: Iterable[int]) -> None:
         """Note that an edit was ended or forgotten."""
@@ -270,7 +285,7 @@ class Grading:
         JournalError
             If it cannot be written; it is kept, and written before the next edit.
         """
-        self._check_at_rest([bscan])
+        self.check_at_rest([bscan])
         before = self.states[bscan : bscan + 1].copy()
         self.states[bscan] = state
         after = self.states[bscan : bscan + 1].copy()
@@ -291,7 +306,7 @@ class Grading:
         JournalError
             If the journal cannot be written; nothing is undone then.
         """
-        self._check_at_rest(self._under_way)
+        self.check_at_rest()
         self.flush()
         tool = self._journal.undo_tool
         patches = self._journal.undo()
@@ -307,7 +322,7 @@ class Grading:
 
         Raises the same errors as `undo`.
         """
-        self._check_at_rest(self._under_way)
+        self.check_at_rest()
         self.flush()
         tool = self._journal.redo_tool
         patches = self._journal.redo()
@@ -370,14 +385,6 @@ class Grading:
             self._checkpoint()
         finally:
             self._journal.close()
-
-    def _check_at_rest(self, bscans: Iterable[int]) -> None:
-        for bscan in bscans:
-            if bscan in self._under_way:
-                raise EditError(
-                    f"{self._under_way[bscan].tool} is being used on B-scan {bscan}",
-                    todo="end it, or cancel it with Esc",
-                )
 
     def _checkpoint(self) -> None:
         # During an edit the arrays hold what may yet be cancelled.

@@ -36,6 +36,13 @@ class ReviewState(IntEnum):
         return self in (ReviewState.CORRECTED, ReviewState.REVIEWED)
 
 
+ACCEPT_AS_IS = "accept as is"
+"""What the journal calls a review of labels that nobody has changed."""
+
+REVIEWS = (ReviewState.REVIEWED.name.lower(), ACCEPT_AS_IS)
+"""What the journal calls the two ways in which a B-scan becomes reviewed."""
+
+
 def after_edit(state: int) -> ReviewState:
     """State of a B-scan after a person has edited it: corrected.
 

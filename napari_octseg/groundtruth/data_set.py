@@ -3,50 +3,46 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import time
 import uuid
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from napari_octseg.errors import LabelError, ReadError, WriteError
+from napari_octseg.groundtruth.adding import add_version
 from napari_octseg.groundtruth.json_files import read_json, write_json
 from napari_octseg.groundtruth.locking import cannot_write, locked
 from napari_octseg.groundtruth.scan_folder import (
     changed_files,
     check_fits,
-    content_of,
     read_graded,
-    write_scan,
-    write_version,
 )
-from napari_octseg.groundtruth.scan_hash import scan_hash
 from napari_octseg.groundtruth.split import check_split, proposed_split
 from napari_octseg.groundtruth.versions import (
+    LOCK,
     SCAN_FILE,
     VERSION_FILE,
     ScanEntry,
     ScanVersion,
     damaged,
+    read_entries,
     read_entry,
     read_version_facts,
+    scan_folders,
     version_folder,
 )
 from napari_octseg.groundtruth.volume_facts import anonymous
 from napari_octseg.labels import LabelClass, LabelSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari_octseg.groundtruth.graded_scan import GradedScan
 
+__all__ = ["DataSet", "ScanEntry", "ScanVersion"]
+
 _SCHEMA = 1
-_FACTS, _SPLIT, _SCANS = "dataset.json", "split.json", "scans"
-_LOCK, _INCOMING = ".lock", ".incoming"
-_DAY_S = 24 * 3600.0
+_FACTS, _SPLIT = "dataset.json", "split.json"
 
 
 @dataclass(frozen=True)
@@ -97,15 +93,9 @@ class DataSet:
         own = cls(folder, uuid.uuid4().hex, name, label_set, tuple(layers))
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            there = [path.name for path in folder.iterdir()]
+            _check_empty(folder)
         except OSError as error:
             raise cannot_write(folder, error) from error
-        if there:
-            raise WriteError(
-                f"{folder} holds {sorted(there)[0]} already",
-                allowed="a new folder, or an empty one",
-                todo="choose another folder, or open the data set that is there",
-            )
         facts = {
             "schema": _SCHEMA,
             "id": own.id,
@@ -113,7 +103,9 @@ class DataSet:
             "classes": [asdict(one) for one in label_set.classes],
             "layers": list(layers),
         }
-        write_json(folder / _FACTS, facts)
+        with locked(folder / LOCK):
+            _check_empty(folder)
+            write_json(folder / _FACTS, facts)
         return own
 
     @classmethod
@@ -178,25 +170,7 @@ class DataSet:
             If the disk refuses; the data set is as before then.
         """
         check_fits(scan, self.label_set, self.layers)
-        scan = replace(scan, volume=anonymous(scan.volume))
-        known_by, content = scan_hash(scan.volume), content_of(scan)
-        same = self._same_scan(known_by, scan)
-        if same is not None and same.newest.content == content:
-            return same.newest
-        if same is None and not scan.graded_bscans:
-            raise LabelError(
-                f"Nothing of the scan {scan.name} is graded",
-                allowed="scans with at least one corrected or reviewed B-scan",
-                todo="correct a B-scan or mark it as reviewed",
-            )
-        with self._draft() as draft:
-            write_version(scan, draft / "version")
-            if same is None:
-                write_scan(scan, draft)
-            _settle(draft)
-            with locked(self.folder / _LOCK):
-                self._sweep()
-                return self._take_in(scan, draft, known_by, content)
+        return add_version(self.folder, replace(scan, volume=anonymous(scan.volume)))
 
     def scans(self) -> list[ScanEntry]:
         """The scans, by name.
@@ -206,7 +180,7 @@ class DataSet:
         ReadError
             If one is damaged.
         """
-        return [read_entry(folder) for folder in self._scan_folders()]
+        return read_entries(self.folder)
 
     def read(self, name: str, version: int | None = None) -> GradedScan:
         """A scan with its labels.
@@ -227,19 +201,29 @@ class DataSet:
         """
         folder = self._folder_of(name)
         entry = read_entry(folder)
-        number = entry.newest.number if version is None else version
-        if number not in entry.versions:
-            raise ReadError(
-                f"The scan {name} has no version {number}",
-                allowed=", ".join(map(str, entry.versions)),
-            )
         return read_graded(
             folder,
-            version_folder(folder, number),
+            _version_of(entry, folder, version).folder,
             patient=entry.patient,
             label_set=self.label_set,
             layers=self.layers,
         )
+
+    def graded_bscans(self, name: str, version: int | None = None) -> tuple[int, ...]:
+        """Which B-scans of a scan have graded columns; its pixels are not read.
+
+        Parameters
+        ----------
+        name, version
+            As for `read`.
+
+        Raises
+        ------
+        ReadError
+            As for `read`.
+        """
+        folder = self._folder_of(name)
+        return _version_of(read_entry(folder), folder, version).graded_bscans
 
     def versions(self, name: str) -> list[ScanVersion]:
         """The versions of a scan, oldest first.
@@ -276,7 +260,7 @@ class DataSet:
         return split
 
     def set_split(self, split: Mapping[str, str]) -> None:
-        """Decide on which side each patient is.
+        """Decide on which side patients are; others stay where they are.
 
         Raises
         ------
@@ -286,8 +270,9 @@ class DataSet:
             If the disk refuses; the split is as before then.
         """
         check_split(split, self.patients())
-        with locked(self.folder / _LOCK):
-            write_json(self.folder / _SPLIT, dict(sorted(split.items())))
+        with locked(self.folder / LOCK):
+            decided = {**self.split(), **split}
+            write_json(self.folder / _SPLIT, dict(sorted(decided.items())))
 
     def propose_split(self, fraction: float = 0.2, seed: int = 0) -> dict[str, str]:
         """A side for every patient; nothing is written, and those decided stay.
@@ -315,7 +300,7 @@ class DataSet:
         Reads all files.
         """
         problems = []
-        for folder in self._scan_folders():
+        for folder in scan_folders(self.folder):
             problems += changed_files(folder, SCAN_FILE)
             try:
                 numbers = read_entry(folder).versions
@@ -330,14 +315,8 @@ class DataSet:
             problems.append(error.got)
         return problems
 
-    def _scan_folders(self) -> list[Path]:
-        scans = self.folder / _SCANS
-        if not scans.is_dir():
-            return []
-        return sorted(path for path in scans.iterdir() if (path / SCAN_FILE).is_file())
-
     def _folder_of(self, name: str) -> Path:
-        folders = {path.name: path for path in self._scan_folders()}
+        folders = {path.name: path for path in scan_folders(self.folder)}
         if name not in folders:
             raise ReadError(
                 f"The data set has no scan {name!r}",
@@ -345,88 +324,25 @@ class DataSet:
             )
         return folders[name]
 
-    def _same_scan(self, known_by: str, scan: GradedScan) -> ScanEntry | None:
-        """The entry with the same pixels, if there is one."""
-        same = [entry for entry in self.scans() if entry.scan == known_by]
-        if not same:
-            return None
-        if same[0].patient != scan.patient:
-            raise LabelError(
-                f"The scan {scan.name} of patient {scan.patient} is in the data set "
-                f"already, as {same[0].name} of patient {same[0].patient}",
-                allowed="one patient for one scan",
-                todo=f"add it as patient {same[0].patient}",
-            )
-        return same[0]
 
-    def _take_in(
-        self, scan: GradedScan, draft: Path, known_by: str, content: str
-    ) -> ScanVersion:
-        """Move what was written to its place; another writer may have been first."""
-        same = self._same_scan(known_by, scan)
-        if same is not None and same.newest.content == content:
-            return same.newest
-        scans = self.folder / _SCANS
-        try:
-            if same is None:
-                name = self._free_name(scan.name)
-                os.rename(draft / "version", version_folder(draft, 1))
-                scans.mkdir(exist_ok=True)
-                os.rename(draft, scans / name)
-                number = 1
-            else:
-                name, number = same.name, same.newest.number + 1
-                target = version_folder(scans / name, number)
-                os.rename(draft / "version", target)
-            _settle_folder(scans)
-            _settle_folder(scans / name)
-        except OSError as error:
-            raise cannot_write(self.folder, error) from error
-        return replace(read_version_facts(scans / name, number), is_new=True)
-
-    def _free_name(self, name: str) -> str:
-        taken = {path.name.lower() for path in (self.folder / _SCANS).glob("*")}
-        free, number = name, 1
-        while free.lower() in taken:
-            number += 1
-            free = f"{name}-{number}"
-        return free
-
-    @contextmanager
-    def _draft(self) -> Iterator[Path]:
-        """A folder on the same disk, from which things are moved to their place."""
-        draft = self.folder / _INCOMING / uuid.uuid4().hex
-        try:
-            # Not a temporary folder of the system: those are for one's own eyes only.
-            (draft / "version").mkdir(parents=True)
-            yield draft
-        except OSError as error:
-            raise cannot_write(self.folder, error) from error
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-
-    def _sweep(self) -> None:
-        """Take away what killed programs have left."""
-        for left in (self.folder / _INCOMING).iterdir():
-            if time.time() - left.stat().st_mtime > _DAY_S:
-                shutil.rmtree(left, ignore_errors=True)
+def _version_of(entry: ScanEntry, folder: Path, version: int | None) -> ScanVersion:
+    """A version of a scan, the newest one by default."""
+    if version is None:
+        return entry.newest
+    if version not in entry.versions:
+        raise ReadError(
+            f"The scan {entry.name} has no version {version}",
+            allowed=", ".join(map(str, entry.versions)),
+        )
+    return read_version_facts(folder, version)
 
 
-def _settle(folder: Path) -> None:
-    """Wait until all files in a folder are on the disk: a power cut loses none."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
-        else:
-            _settle_folder(path)
-
-
-def _settle_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return  # Windows cannot open folders, and needs not
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _check_empty(folder: Path) -> None:
+    # Hidden files are the system's, or our lock.
+    there = sorted(one.name for one in folder.iterdir() if not one.name.startswith("."))
+    if there:
+        raise WriteError(
+            f"{folder} holds {there[0]} already",
+            allowed="a new folder, or an empty one",
+            todo="choose another folder, or open the data set that is there",
+        )

@@ -69,7 +69,7 @@ def write_version(scan: GradedScan, folder: Path) -> None:
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "program": f"napari-octseg {__version__}",
         "content": content_of(scan),
-        "n_graded_bscans": len(scan.graded_bscans),
+        "graded_bscans": list(scan.graded_bscans),
         "volume": facts_of(scan.volume),
         "origin_names": names,
         "files": {path.name: sha256_of(path) for path in sorted(folder.iterdir())},

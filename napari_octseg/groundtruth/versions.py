@@ -12,6 +12,7 @@ from napari_octseg.groundtruth.json_files import read_json
 if TYPE_CHECKING:
     from pathlib import Path
 
+SCANS, LOCK = "scans", ".lock"
 SCAN_FILE, VERSION_FILE = "scan.json", "version.json"
 _FOLDER = re.compile(r"v(\d{4,})")
 
@@ -30,8 +31,8 @@ class ScanVersion:
         When it was saved, ISO 8601, UTC.
     content
         SHA-256 of all that training could see of it, 64 digits.
-    n_graded_bscans
-        B-scans with graded columns.
+    graded_bscans
+        Indices of the B-scans with graded columns.
     folder
         Where it is.
     is_new
@@ -42,9 +43,14 @@ class ScanVersion:
     number: int
     time: str
     content: str
-    n_graded_bscans: int
+    graded_bscans: tuple[int, ...]
     folder: Path
     is_new: bool = False
+
+    @property
+    def n_graded_bscans(self) -> int:
+        """How many B-scans have graded columns."""
+        return len(self.graded_bscans)
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,25 @@ def version_numbers(scan_folder: Path) -> tuple[int, ...]:
     return tuple(sorted(int(match[1]) for match in found if match))
 
 
+def scan_folders(folder: Path) -> list[Path]:
+    """Folders of the scans of a data set, by name."""
+    scans = folder / SCANS
+    if not scans.is_dir():
+        return []
+    return sorted(path for path in scans.iterdir() if (path / SCAN_FILE).is_file())
+
+
+def read_entries(folder: Path) -> list[ScanEntry]:
+    """The scans of a data set, by name.
+
+    Raises
+    ------
+    ReadError
+        If one is damaged.
+    """
+    return [read_entry(one) for one in scan_folders(folder)]
+
+
 def read_entry(scan_folder: Path) -> ScanEntry:
     """What is known about a scan.
 
@@ -134,7 +159,7 @@ def read_version_facts(scan_folder: Path, number: int) -> ScanVersion:
             number,
             str(facts["time"]),
             str(facts["content"]),
-            int(facts["n_graded_bscans"]),
+            tuple(int(bscan) for bscan in facts["graded_bscans"]),
             folder,
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -9,12 +9,11 @@ from qtpy.QtWidgets import QGroupBox, QLabel, QPushButton, QVBoxLayout
 from superqt.utils import qthrottled
 
 from napari_octseg.editing.queue import Evidence, may_stop, what_next
-from napari_octseg.editing.review import ReviewState, mean_edit_px
+from napari_octseg.editing.review import REVIEWS, ReviewState, mean_edit_px
 from napari_octseg.widgets._evidence import iter_gathered, predictions_of
 from napari_octseg.widgets._jump_list import JumpList
 from napari_octseg.widgets._order_watch import OrderWatch
 from napari_octseg.widgets._progress_view import ProgressView
-from napari_octseg.widgets._review_box import REVIEWS
 from napari_octseg.widgets._tasks import RunningTask
 
 if TYPE_CHECKING:

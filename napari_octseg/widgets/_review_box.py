@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_octseg.editing.review import (
+    ACCEPT_AS_IS,
     ReviewState,
     after_exclude_key,
     after_review_key,
@@ -42,12 +43,6 @@ if TYPE_CHECKING:
     from napari_octseg.editing.review import BscanReview
     from napari_octseg.widgets._grading_view import GradingView
     from napari_octseg.widgets._panel import Panel
-
-ACCEPT_AS_IS = "accept as is"
-"""What the journal calls a review of labels that nobody has changed."""
-
-REVIEWS = (ReviewState.REVIEWED.name.lower(), ACCEPT_AS_IS)
-"""What the journal calls the two ways in which a B-scan becomes reviewed."""
 
 _REST_MS = 100
 _FINISHED = (ReviewState.REVIEWED, ReviewState.EXCLUDED)
