@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_octseg.editing.cost import boundary_cost, polarity_of
 from napari_octseg.editing.likeness import surroundings
 from napari_octseg.widgets._layers import facts_of
-from napari_octseg.widgets._tasks import RunningTask, as_task
+from napari_octseg.widgets._tasks import RunningTask, as_task, while_alive
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,7 +93,7 @@ class LiveWireCosts(QObject):
             return 1 - boundary_costs(found.probabilities_of(bscan), layers)
 
         self._task = RunningTask(as_task(compute, "live-wire"), "live-wire")
-        self._task.succeeded.connect(lambda c: self._receive(grading, bscan, c))
+        self._task.succeeded.connect(while_alive(self._receive, grading, bscan))
         self._task.failed.connect(self._on_failed)
         self._task.ended.connect(self._on_ended)
         self._task.start()

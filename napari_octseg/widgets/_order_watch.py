@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication
 from napari_octseg.editing.guard import Violation, violations
 from napari_octseg.editing.review import ReviewState
 from napari_octseg.engine.progress import Progress
-from napari_octseg.widgets._tasks import RunningTask
+from napari_octseg.widgets._tasks import RunningTask, while_alive
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
@@ -136,9 +136,9 @@ class OrderWatch(QObject):
         here = self._view.bscan
         bscans = sorted(self._waiting, key=lambda b: abs(b - here))
         task = RunningTask(iter_order(grading, bscans), "Checking the order of layers")
-        task.progressed.connect(lambda step: self._on_progress(task, step))
+        task.progressed.connect(while_alive(self._on_progress, task))
         task.failed.connect(self._on_failed)
-        task.ended.connect(lambda: self._on_ended(task))
+        task.ended.connect(while_alive(self._on_ended, task))
         self._task = task
         task.start()
 

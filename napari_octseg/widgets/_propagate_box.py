@@ -43,7 +43,8 @@ from napari_octseg.widgets._spread_memory import (
     remember_spread,
     spread_tool,
 )
-from napari_octseg.widgets._tasks import RunningTask
+from napari_octseg.widgets._tasks import RunningTask, while_alive
+from napari_octseg.widgets._text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -203,7 +204,7 @@ class PropagateBox(QGroupBox):
         snapshot = Snapshot.of(grading)
         after = drawn_by_hand(snapshot.heights[:, here], before, snapshot.by_hand[here])
         self._begin(
-            iter_spread(snapshot, here, before, bscans, half),
+            iter_spread(snapshot, here, before, after, bscans, half),
             spread_tool(here),
             "propagated",
             afterwards=lambda: remember_spread(grading, here, after),
@@ -235,10 +236,18 @@ class PropagateBox(QGroupBox):
         running = RunningTask(task, tool.capitalize())
         running.progressed.connect(self.progress_view.advance)
         running.succeeded.connect(
-            lambda found: self._on_found(grading, found, tool, origin, afterwards)
+            while_alive(
+                self._on_found,
+                grading,
+                tool=tool,
+                origin=origin,
+                afterwards=afterwards,
+            )
         )
         running.failed.connect(self._view.failed)
-        running.cancelled.connect(lambda: self._say("Cancelled: nothing was changed."))
+        running.cancelled.connect(
+            while_alive(self._say, "Cancelled: nothing was changed.")
+        )
         running.ended.connect(self._on_ended)
         self._task = running
         self._changed_since.clear()
@@ -296,11 +305,11 @@ class PropagateBox(QGroupBox):
             edit.commit()
         except OctsegError as error:
             self._view.failed.emit(error)
-        told = f"{_count(n_changed)} changed, marked as {origin}."
+        told = f"{counted(n_changed, 'B-scan')} changed, marked as {origin}."
         if not n_changed:
             told = "Nothing changed."
         if n_locked:
-            told += f" {_count(n_locked)} locked: left as they were."
+            told += f" {counted(n_locked, 'B-scan')} locked: left as they were."
         self._say(told)
         return n_changed > 0
 
@@ -342,7 +351,3 @@ class PropagateBox(QGroupBox):
         self.message.setText(text)
         self.message.show()
         self._view.said.emit(text)
-
-
-def _count(n_bscans: int) -> str:
-    return "1 B-scan" if n_bscans == 1 else f"{n_bscans} B-scans"

@@ -27,8 +27,8 @@ from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._progress_view import ProgressView
 from napari_octseg.widgets._quantity_table import QuantityTable
 from napari_octseg.widgets._save_labels import default_name
-from napari_octseg.widgets._tasks import RunningTask, as_task
-from napari_octseg.widgets._text import amber
+from napari_octseg.widgets._tasks import RunningTask, as_task, while_alive
+from napari_octseg.widgets._text import amber, counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -122,7 +122,7 @@ class QuantifyBox(QGroupBox):
         now = labels_now(layer)
         truth = None if truth_layer is None else labels_now(truth_layer)
         task = RunningTask(quantify_steps(now, truth), "Quantifying")
-        task.succeeded.connect(lambda found: self._on_found(layer, now, found))
+        task.succeeded.connect(while_alive(self._on_found, layer, now))
         self._start(task, "Quantifying…")
         self.button.setText("Cancel")
         self.button.setEnabled(True)
@@ -142,8 +142,7 @@ class QuantifyBox(QGroupBox):
         found, now = self.found, self._shown
         if found is None or now is None:
             return
-        n = found.n_bscans
-        parts = [f"{now.name}: {n} B-scan{'' if n == 1 else 's'}."]
+        parts = [f"{now.name}: {counted(found.n_bscans, 'B-scan')}."]
         if now.spacing.axial is None or now.spacing.lateral is None:
             parts.append("In px, for the spacing is unknown.")
         elif now.spacing.between_bscans is None:

@@ -14,7 +14,7 @@ from napari_octseg.widgets._evidence import iter_gathered, predictions_of
 from napari_octseg.widgets._jump_list import JumpList
 from napari_octseg.widgets._order_watch import OrderWatch
 from napari_octseg.widgets._progress_view import ProgressView
-from napari_octseg.widgets._tasks import RunningTask
+from napari_octseg.widgets._tasks import RunningTask, while_alive
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
@@ -152,9 +152,9 @@ class QueueBox(QGroupBox):
             iter_gathered(grading.volume, results, signal), "Looking through the scan"
         )
         task.progressed.connect(self.progress_view.advance)
-        task.succeeded.connect(lambda found: self._on_gathered(grading, found))
+        task.succeeded.connect(while_alive(self._on_gathered, grading))
         task.failed.connect(self._view.failed)
-        task.ended.connect(lambda: self._on_ended(task))
+        task.ended.connect(while_alive(self._on_ended, task))
         self._task = task
         self.progress_view.begin("Looking through the scan…")
         task.start()

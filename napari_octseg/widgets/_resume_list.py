@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidge
 
 from napari_octseg.editing.identity import find_journals
 from napari_octseg.labels import BACKGROUND
-from napari_octseg.widgets._tasks import RunningTask, as_task
+from napari_octseg.widgets._tasks import RunningTask, as_task, while_alive
+from napari_octseg.widgets._text import counted
 
 if TYPE_CHECKING:
     from napari_octseg.editing.identity import FoundJournal
@@ -65,7 +66,7 @@ class ResumeList(QWidget):
         )
         self._task = task
         # A scan whose pixels cannot be read has said so elsewhere.
-        task.succeeded.connect(lambda journals: self._on_found(task, journals))
+        task.succeeded.connect(while_alive(self._on_found, task))
         task.start()
 
     def _on_found(self, task: RunningTask, journals: list[FoundJournal]) -> None:
@@ -112,8 +113,7 @@ class ResumeList(QWidget):
 
 def journal_text(journal: FoundJournal, now: float) -> str:
     """`12 edits from yesterday 17:40, by anna (RNFL, GCIPL, … SRF)`."""
-    n = journal.n_edits
-    text = f"{n} edit" if n == 1 else f"{n} edits"
+    text = counted(journal.n_edits, "edit")
     if journal.last_time is not None:
         text += f" from {day_text(journal.last_time, now)}"
     if journal.grader:

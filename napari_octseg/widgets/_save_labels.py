@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from napari_octseg.boundaries import Boundaries
 from napari_octseg.widgets._layers import facts_of, shares_memory
 from napari_octseg.widgets._messages import show_error
-from napari_octseg.widgets._tasks import RunningTask, as_task
+from napari_octseg.widgets._tasks import RunningTask, as_task, while_alive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ class LabelsSaver(QWidget):
         )
         task.succeeded.connect(self._on_saved)
         task.failed.connect(self._on_failed)
-        task.ended.connect(lambda: self._on_ended(task))
+        task.ended.connect(while_alive(self._on_ended, task))
         self._task = task
         task.start()
 
@@ -99,9 +99,9 @@ class LabelsSaver(QWidget):
         task = RunningTask(
             as_task(check, "checking the order of the layers"), "Checking the layers"
         )
-        task.succeeded.connect(lambda n: self._on_checked(layer, n))
+        task.succeeded.connect(while_alive(self._on_checked, layer))
         task.failed.connect(self._on_failed)
-        task.ended.connect(lambda: self._on_ended(task))
+        task.ended.connect(while_alive(self._on_ended, task))
         self._task = task
         task.start()
 
@@ -169,8 +169,7 @@ def order_check_of(layer: Labels) -> Callable[[], int] | None:
     corrected: Boundaries | None = facts.get("corrected")
     if corrected is None:
         return None
-    label_set: LabelSet = facts["label_set"]
-    layers = [label_set.index(name) for name in facts["layers"]]
+    label_set, layers = facts["label_set"], facts["layers"]
     labels = np.array(layer.data[None] if layer.ndim == 2 else layer.data)
     heights = corrected.heights.copy()
 

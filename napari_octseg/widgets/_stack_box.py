@@ -23,7 +23,7 @@ from napari_octseg.widgets._layers import bscan_on_screen
 from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._progress_view import ProgressView
 from napari_octseg.widgets._stack_view import StackView
-from napari_octseg.widgets._tasks import RunningTask
+from napari_octseg.widgets._tasks import RunningTask, while_alive
 
 if TYPE_CHECKING:
     import napari
@@ -130,7 +130,7 @@ class StackBox(QGroupBox):
             "Finding the surface of each class",
         )
         task.progressed.connect(self.progress_view.advance)
-        task.succeeded.connect(lambda found: self._on_found(layer, now, found))
+        task.succeeded.connect(while_alive(self._on_found, layer, now))
         task.failed.connect(self._on_failed)
         task.ended.connect(self._on_ended)
         self._task = task

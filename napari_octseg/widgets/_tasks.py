@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari.qt.threading import create_worker
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal
 from superqt.utils import GeneratorWorker
 
@@ -25,6 +26,9 @@ _running: set[RunningTask] = set()
 
 class RunningTask(QObject):
     """A task under way, seen from the window; all signals arrive in the GUI thread.
+
+    Connect methods of widgets, which Qt drops when it deletes the widget, or
+    `while_alive` of them: a lambda would be called, and find its widget gone.
 
     Signals
     -------
@@ -97,6 +101,19 @@ def as_task(function: Callable[[], T], message: str) -> Generator[Progress, None
     """A function that cannot tell its progress, as a task of one step."""
     yield Progress(0, 1, message)
     return function()
+
+
+def while_alive(
+    method: Callable[..., object], *values: Any, **named: Any
+) -> Callable[..., None]:
+    """A method of a widget with its first values given, silent once Qt deleted it."""
+    owner = getattr(method, "__self__")  # noqa: B009  (callables need not have one)
+
+    def call(*told: Any) -> None:
+        if isalive(owner):
+            method(*values, *told, **named)
+
+    return call
 
 
 def _guarded(

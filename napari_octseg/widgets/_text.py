@@ -1,4 +1,4 @@
-"""Text that stands out in the dark and in the light theme."""
+"""Text that stands out in the dark and in the light theme; numbers of things."""
 
 from __future__ import annotations
 
@@ -16,3 +16,8 @@ def red(text: str) -> str:
 def amber(text: str) -> str:
     """Rich text for what should be checked."""
     return f'<span style="color:{_AMBER}">{escape(text)}</span>'
+
+
+def counted(n: int, noun: str) -> str:
+    """`1 B-scan`, `3 B-scans`: so many of a noun whose plural ends in s."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

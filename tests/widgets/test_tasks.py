@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+import re
+import threading
 import time
+from pathlib import Path
 
 import pytest
+from qtpy.QtWidgets import QLabel
 
+from napari_octseg import widgets
 from napari_octseg.engine.progress import Progress
 from napari_octseg.errors import ReadError, TaskError
-from napari_octseg.widgets._tasks import RunningTask, as_task
+from napari_octseg.widgets._tasks import RunningTask, as_task, while_alive
 
 pytestmark = pytest.mark.gui
+
+_LAMBDA = re.compile(
+    r"(task|running)\.(progressed|succeeded|failed|cancelled|ended)\.connect\(\s*lambda"
+)
 
 
 class Record:
@@ -99,3 +108,44 @@ def test_a_task_runs_on_when_the_one_who_started_it_forgets_it(qtbot):
 
     RunningTask(steps(), "test").start()
     qtbot.waitUntil(lambda: said == ["done"], timeout=5000)
+
+
+class Teller(QLabel):
+    """A widget that tells what reached it, also after Qt has deleted it."""
+
+    def __init__(self, heard: list[str]) -> None:
+        super().__init__()
+        self.heard = heard
+
+    def hear(self, *words: str) -> None:
+        self.heard.append(" ".join(words))
+
+
+def test_nothing_reaches_a_widget_that_was_deleted_before_the_end(qtbot):
+    go = threading.Event()
+    heard: list[str] = []
+    kept, gone = Teller(heard), Teller(heard)
+
+    def wait() -> str:
+        assert go.wait(5)
+        return "the result"
+
+    task = RunningTask(as_task(wait, "waiting"), "test")
+    for teller, name in ((kept, "kept"), (gone, "gone")):
+        task.succeeded.connect(while_alive(teller.hear, name))
+        task.ended.connect(while_alive(teller.hear, name, "ended"))
+    task.start()
+    with qtbot.waitSignal(gone.destroyed, timeout=5000):
+        gone.deleteLater()
+    with qtbot.waitSignal(task.ended, timeout=5000):
+        go.set()
+    assert heard == ["kept the result", "kept ended"]
+
+
+def test_no_panel_connects_a_lambda_to_a_task():
+    found = [
+        path.name
+        for path in sorted(Path(widgets.__file__).parent.glob("*.py"))
+        if _LAMBDA.search(path.read_text("utf-8"))
+    ]
+    assert found == []
