@@ -90,6 +90,12 @@ _SYNONYMS: dict[str, str] = {
 _BY_LOWER = {name.lower(): name for name in _CLASSES}
 
 
+def rgba_of(colour: str) -> tuple[float, float, float, float]:
+    """Red, green, blue, alpha in 0…1 of a colour ``#rrggbb``."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return red, green, blue, 1.0
+
+
 def canonical_name(name: str) -> str:
     """Our name of a class that a file calls `name`; unknown names pass through."""
     lower = name.strip().lower()
@@ -113,8 +119,7 @@ class LabelClass:
     @property
     def rgba(self) -> tuple[float, float, float, float]:
         """Colour as red, green, blue, alpha in 0…1."""
-        red, green, blue = (int(self.colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-        return red, green, blue, 1.0
+        return rgba_of(self.colour)
 
 
 @dataclass(frozen=True)

@@ -144,8 +144,6 @@ class Grading:
             shape=volume.shape,
         )
         try:
-            if volume.source:
-                journal.keep("source", str(volume.source))
             indices = [label_set.index(name) for name in layers]
             return cls(volume, label_set, indices, journal, grader=grader)
         except BaseException:

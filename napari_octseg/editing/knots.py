@@ -211,18 +211,22 @@ def _column(curve: Curve, knots: Knots, index: int) -> int:
     return column
 
 
+def _run_at(curve: Curve, column: int) -> tuple[int, int]:
+    """First column and end of the stretch without NaN that a column is in."""
+    runs = runs_of(np.isfinite(curve))
+    return next(run for run in runs if run[0] <= column < run[1])
+
+
 def _same_run(curve: Curve, knots: Knots, column: int) -> NDArray[np.bool_]:
     """Knots in the stretch without NaN that the column is in."""
-    present = np.isfinite(curve)
-    first, end = next(run for run in runs_of(present) if run[0] <= column < run[1])
+    first, end = _run_at(curve, column)
     return (knots[:, 1] >= first) & (knots[:, 1] < end)
 
 
 def _neighbours(curve: Curve, knots: Knots, index: int) -> tuple[int, int]:
     """Columns of the knots beside one, or of the ends of its stretch."""
     column = int(knots[index, 1])
-    present = np.isfinite(curve)
-    first, end = next(run for run in runs_of(present) if run[0] <= column < run[1])
+    first, end = _run_at(curve, column)
     others = np.delete(knots[:, 1], index).astype(np.intp)
     others = others[(others >= first) & (others < end)]
     left = max((int(c) for c in others if c < column), default=first)

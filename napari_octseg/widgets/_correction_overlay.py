@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
+from napari_octseg.labels import rgba_of
 from napari_octseg.widgets._mesh import (
     Mesh,
     circle,
@@ -123,19 +124,14 @@ class CorrectionOverlay(QObject):
         if path is None or len(np.asarray(path)) < 2:
             self._mark("path", None)
             return
-        line = self._world(path)[None]
-        width = np.array([self._screen(_CHOSEN)])
-        white = np.array([_YELLOW])
-        self._mark("path", outlined(line, width, white, halo=self._screen(1.5)))
+        self._mark_line("path", self._world(path), _CHOSEN, _YELLOW, halo=1.5)
 
     def show_offer(self, path: ArrayLike | None) -> None:
         """A thin line through (n, 2) (row, column), which Enter would draw; or none."""
         if path is None:
             self._mark("offer", None)
             return
-        width, white = np.array([self._screen(_LINE)]), np.array([_WHITE])
-        line = self._world(path)[None]
-        self._mark("offer", outlined(line, width, white, halo=self._screen(1)))
+        self._mark_line("offer", self._world(path), _LINE, _WHITE, halo=1)
 
     def show_clicks(self, clicks: Sequence[tuple[float, float]]) -> None:
         """Squares at the (row, column) of clicks that wait for another one."""
@@ -157,8 +153,7 @@ class CorrectionOverlay(QObject):
         middle = self._world([centre])[0]
         across = np.abs(self._image.scale[-2:]) * radii
         line = circle((middle[0], middle[1]), (across[0], across[1]))
-        width, white = np.array([self._screen(_LINE)]), np.array([_WHITE])
-        self._mark("circle", outlined(line, width, white, halo=self._screen(1)))
+        self._mark_line("circle", line[0], _LINE, _WHITE, halo=1)
 
     def show_columns(self, first: float, last: float) -> None:
         """A grey band over columns, `last` among them; none if it is before `first`."""
@@ -266,6 +261,20 @@ class CorrectionOverlay(QObject):
             self._marks[name] = mesh
         self._redraw_soon("tool")
 
+    def _mark_line(
+        self,
+        name: str,
+        points: NDArray[np.float64],
+        width_px: float,
+        colour: tuple[float, float, float, float],
+        *,
+        halo: float,
+    ) -> None:
+        """A line through (n, 2) world coordinates; widths in pixels of the screen."""
+        widths, colours = np.array([self._screen(width_px)]), np.array([colour])
+        line = outlined(points[None], widths, colours, halo=self._screen(halo))
+        self._mark(name, line)
+
     def _redraw_soon(self, what: str) -> None:
         self._stale.add(what)
         if not self._soon.isActive():
@@ -302,9 +311,7 @@ class CorrectionOverlay(QObject):
         grading = self._view.grading
         assert grading is not None
         codes = boundary_colours(len(grading.boundary_names))
-        return np.array(
-            [[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] + [1.0] for c in codes]
-        )
+        return np.array([rgba_of(code) for code in codes])
 
     def _world(self, points: ArrayLike) -> NDArray[np.float64]:
         """(…, 2) (row, column) as world coordinates of the two axes on screen."""

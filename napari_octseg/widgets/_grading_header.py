@@ -21,7 +21,7 @@ from napari_octseg.widgets._progress_view import ProgressView
 from napari_octseg.widgets._starts import Start, start_of_device, starts_of_layers
 from napari_octseg.widgets._stepper import Stepper
 from napari_octseg.widgets._take_over import bscans_to_take, take_over
-from napari_octseg.widgets._text import amber
+from napari_octseg.widgets._text import amber, counted
 
 if TYPE_CHECKING:
     from napari_octseg.editing.grading import Grading
@@ -147,7 +147,7 @@ class GradingHeader(QWidget):
         grading = self._view.grading
         n = 0 if grading is None else grading.n_unwritten
         self.waiting.setVisible(n > 0)
-        edits = "1 edit waits" if n == 1 else f"{n} edits wait"
+        edits = f"{counted(n, 'edit')} {'waits' if n == 1 else 'wait'}"
         self.waiting.setText(
             amber(f"{edits} for the disk. Make room: the next edit is written with it.")
         )
@@ -174,8 +174,7 @@ class GradingHeader(QWidget):
         if error is not None:
             self._view.failed.emit(error)
             return
-        n = self._n_steps
-        scans = "1 B-scan" if n == 1 else f"{n} B-scans"
+        scans = counted(self._n_steps, "B-scan")
         self._view.said.emit(f"Taken over for {scans}: {self._title}.")
 
     def _end(self) -> None:

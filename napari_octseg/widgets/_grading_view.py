@@ -104,9 +104,8 @@ class GradingView(QObject):
         )
         note(layer, grading=True)
         if grading.boundary_names:
-            names = tuple(grading.label_set.names[i] for i in grading.layers)
             boundaries = Boundaries(grading.boundary_names, grading.heights)
-            note(layer, layers=names, corrected=boundaries)
+            note(layer, corrected=boundaries, layers=grading.layers)
         layer.events.paint.connect(self._on_paint)
         grading.changed.connect(self._on_changed)
         self.labels_layer = layer

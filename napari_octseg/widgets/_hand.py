@@ -102,9 +102,9 @@ class Hand:
         if grading is None or (tool is None and view.tool not in BRUSH_TOOLS):
             return ""
         title = view.tool if tool is None else tool.title
-        if not ReviewState(int(grading.states[view.bscan])).is_open:
-            state = ReviewState(int(grading.states[view.bscan])).name.lower()
-            return f"{title} · locked: {state}"
+        state = ReviewState(int(grading.states[view.bscan]))
+        if not state.is_open:
+            return f"{title} · locked: {state.name.lower()}"
         if tool is not None and tool.changes:
             target = tool.changes
         elif tool is not None and tool.on_boundaries:

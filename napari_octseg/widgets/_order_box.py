@@ -22,6 +22,7 @@ from napari_octseg.errors import OctsegError
 from napari_octseg.widgets._jump_list import JumpList
 from napari_octseg.widgets._looking import look_at
 from napari_octseg.widgets._order_watch import OrderWatch
+from napari_octseg.widgets._text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -107,10 +108,10 @@ class OrderBox(QGroupBox):
             edit.cancel()
             self._view.failed.emit(error)
         self._watch.settle()
-        told = f"{_count(len(free), 'B-scan')} repaired."
+        told = f"{counted(len(free), 'B-scan')} repaired."
         locked = len(chosen) - len(free)
         if locked:
-            told += f" Not touched, because reviewed: {_count(locked, 'B-scan')}."
+            told += f" Not touched, because reviewed: {counted(locked, 'B-scan')}."
         self._view.said.emit(told)
 
     def _on_jump(self, violation: Violation) -> None:
@@ -150,8 +151,8 @@ class OrderBox(QGroupBox):
             return busy.strip() or "All layers are in order."
         per_bscan = Counter(one.bscan for one in found)
         told = (
-            f"{_count(len(found), 'place')} out of order in "
-            f"{_count(len(per_bscan), 'B-scan')}, {n_here} of them here."
+            f"{counted(len(found), 'place')} out of order in "
+            f"{counted(len(per_bscan), 'B-scan')}, {n_here} of them here."
         )
         if len(found) > _MOST_ROWS:
             told += f" The first {_MOST_ROWS} are listed."
@@ -171,7 +172,3 @@ def _row_of(grading: Grading, violation: Violation) -> float | None:
     )
     heights = grading.heights[:, violation.bscan, columns]
     return float(np.nanmean(heights)) if np.isfinite(heights).any() else None
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Vectors
 
+from napari_octseg.labels import rgba_of
 from napari_octseg.widgets._layers import KEY, bscan_on_screen
 
 if TYPE_CHECKING:
@@ -54,9 +55,7 @@ class BoundaryOverlay:
         self._drawn: int | None = None
         n_boundaries = len(boundaries.names)
         colours = [colour] * n_boundaries if colour else boundary_colours(n_boundaries)
-        self._rgba = np.array(
-            [[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] + [1.0] for c in colours]
-        )
+        self._rgba = np.array([rgba_of(one) for one in colours])
         self.layer = Vectors(
             np.zeros((0, 2, 2)),
             ndim=2,

@@ -165,6 +165,7 @@ def iter_spread(
     snapshot: Snapshot,
     bscan: int,
     before: NDArray[np.float32],
+    after: NDArray[np.float32],
     bscans: Sequence[int],
     half_distance: float,
 ) -> Generator[Progress, None, Proposals]:
@@ -173,18 +174,17 @@ def iter_spread(
     Parameters
     ----------
     snapshot
-        Holds the corrected boundaries.
+        Holds the boundaries of the others.
     bscan
         Index of the corrected B-scan.
-    before
-        (n_boundaries, width) float32: its boundaries without the correction.
+    before, after
+        (n_boundaries, width) float32: its boundaries without and with the correction.
     bscans
         Neighbours that may change; columns that a person has drawn stay.
     half_distance
         B-scans from the correction to where it counts half.
     """
     costs = _Costs(snapshot)
-    after = drawn_by_hand(snapshot.heights[:, bscan], before, snapshot.by_hand[bscan])
     proposals: Proposals = {}
     for n_done, index in enumerate(bscans, 1):
         moved = spread(

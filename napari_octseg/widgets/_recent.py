@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import tempfile
 from pathlib import Path
 
 import platformdirs
+
+from napari_octseg.errors import WriteError
+from napari_octseg.widgets._settings_file import read_settings, write_settings
 
 logger = logging.getLogger(__name__)
 
@@ -23,14 +23,7 @@ def recent_list_path() -> Path:
 
 def recent_files() -> list[Path]:
     """Files and folders opened last that are still there, newest first."""
-    try:
-        entries = json.loads(recent_list_path().read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError) as error:
-        # A damaged list of recent files must not keep the window from opening.
-        logger.warning("the list of recent files cannot be read: %s", error)
-        return []
+    entries = read_settings(recent_list_path())
     if not isinstance(entries, list):
         return []
     paths = [Path(entry) for entry in entries if isinstance(entry, str)]
@@ -38,18 +31,10 @@ def recent_files() -> list[Path]:
 
 
 def remember(path: Path) -> None:
-    """Put a file or folder at the top of the list.
-
-    The list is replaced in one step: a crash leaves the old or the new one.
-    """
+    """Put a file or folder at the top of the list."""
     path = path.resolve()
     kept = [path, *(old for old in recent_files() if old != path)][:_LIMIT]
-    target = recent_list_path()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=target.parent, suffix=".json")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump([str(entry) for entry in kept], file, indent=2)
-        os.replace(draft, target)
-    except OSError as error:
+        write_settings(recent_list_path(), [str(entry) for entry in kept])
+    except WriteError as error:
         logger.warning("the list of recent files cannot be written: %s", error)

@@ -21,6 +21,7 @@ from napari_octseg.widgets._layers import (
 from napari_octseg.widgets._prediction import Prediction, watch_edits
 from napari_octseg.widgets._results import title_of
 from napari_octseg.widgets._speed import Speed, remember_speed
+from napari_octseg.widgets._text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -143,7 +144,7 @@ class LabelsRun:
             )
         version = f" (version {result.model.version})" if len(models) == 1 else ""
         return (
-            f"{n_bscans(self.n_done)} in {result.seconds:.1f} s "
+            f"{counted(self.n_done, 'B-scan')} in {result.seconds:.1f} s "
             f"with {title_of(result)}{version} on {device}"
         )
 
@@ -211,7 +212,7 @@ class CompareRun:
             for one in (result.first, result.second)
         )
         device = describe(result.first.device)
-        return f"{n_bscans(self.n_done)} in {times} on {device}"
+        return f"{counted(self.n_done, 'B-scan')} in {times} on {device}"
 
     def finish(self) -> None:
         """The labels of both may be edited."""
@@ -263,8 +264,8 @@ class VesselRun:
             )
         layers = "layers from the file" if came_with_layers else "layers included"
         return (
-            f"Vessels of {n_bscans(self.n_done)} in {result.seconds:.1f} s, {layers}, "
-            f"with {result.model.title} on {device}"
+            f"Vessels of {counted(self.n_done, 'B-scan')} in {result.seconds:.1f} s, "
+            f"{layers}, with {result.model.title} on {device}"
         )
 
     def finish(self) -> None:
@@ -359,11 +360,6 @@ def is_there(order: Order) -> bool:
         and volume is not None
         and volume.data is order.volume.data
     )
-
-
-def n_bscans(count: int) -> str:
-    """A number of B-scans in words."""
-    return "1 B-scan" if count == 1 else f"{count} B-scans"
 
 
 def is_enface(layer: Image) -> bool:

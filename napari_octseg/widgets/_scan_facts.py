@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_octseg.volume import ScanPattern
-from napari_octseg.widgets._text import amber
+from napari_octseg.widgets._text import amber, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +76,7 @@ class ScanFacts(QWidget):
 def size_text(volume: OCTVolume) -> str:
     """Number and size of the B-scans, and their type."""
     kind = {"uint8": "8 bit", "uint16": "16 bit", "float32": "32 bit float"}
-    count = "1 B-scan" if volume.n_bscans == 1 else f"{volume.n_bscans} B-scans"
+    count = counted(volume.n_bscans, "B-scan")
     return (
         f"{count} of {volume.width} × {volume.depth} px (width × depth), "
         f"{kind[volume.data.dtype.name]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ import platformdirs
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from napari_octseg.errors import WriteError
-from napari_octseg.io.atomic import written_whole
+from napari_octseg.widgets._settings_file import read_settings, write_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,21 +50,16 @@ def remember_speed(model: str, speed: Speed) -> None:
     """Keep the speed of a run."""
     speeds = {**_read(), model: speed}
     values = {name: one.model_dump() for name, one in speeds.items()}
-    path = speeds_path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(path) as target:
-            target.write_text(json.dumps(values, indent=2), encoding="utf-8")
-    except (OSError, WriteError) as error:
+        write_settings(speeds_path(), values)
+    except WriteError as error:
         # A speed that is not kept must not spoil a run that went well.
         logger.warning("the speed of %s cannot be kept: %s", model, error)
 
 
 def _read() -> Mapping[str, Speed]:
     try:
-        return _SPEEDS.validate_json(speeds_path().read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        return _SPEEDS.validate_python(read_settings(speeds_path()) or {})
+    except ValidationError as error:
         logger.warning("the speeds of earlier runs cannot be read: %s", error)
         return {}

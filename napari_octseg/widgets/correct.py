@@ -45,6 +45,7 @@ from napari_octseg.widgets._region_box import RegionBox
 from napari_octseg.widgets._review_box import ReviewBox
 from napari_octseg.widgets._review_strip import ReviewStrip
 from napari_octseg.widgets._start_box import StartBox
+from napari_octseg.widgets._text import counted
 from napari_octseg.widgets._tool_box import ToolBox
 from napari_octseg.widgets._undo_box import UndoBox
 from napari_octseg.widgets._window import main_window
@@ -169,8 +170,7 @@ class CorrectWidget(Panel):
     def resume(self, journal: FoundJournal, image: Image) -> None:
         """Go on with a correction that was begun earlier."""
         if self._open(image, journal.label_set, journal.layers, journal):
-            n = journal.n_edits
-            self.say(f"Resumed: {n} edit{'s' if n != 1 else ''}.")
+            self.say(f"Resumed: {counted(journal.n_edits, 'edit')}.")
 
     def _open(
         self,

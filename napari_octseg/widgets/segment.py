@@ -42,11 +42,11 @@ from napari_octseg.widgets._runs import (
     Run,
     VesselRun,
     is_enface,
-    n_bscans,
 )
 from napari_octseg.widgets._scale_bar import show_scale_bar
 from napari_octseg.widgets._second_model import Purpose, SecondModel
 from napari_octseg.widgets._tasks import RunningTask
+from napari_octseg.widgets._text import counted
 from napari_octseg.widgets._vessel_view import VesselView
 
 if TYPE_CHECKING:
@@ -357,7 +357,7 @@ class SegmentWidget(Panel):
         if run is None or not run.is_wanted:
             self._say("Stopped: the scan or its labels were closed or replaced.")
         elif run.n_done:
-            self._say(f"Stopped. {n_bscans(run.n_done)} are kept.")
+            self._say(f"Stopped. {counted(run.n_done, 'B-scan')} are kept.")
         else:
             self._say("Stopped before the first labels.")
 

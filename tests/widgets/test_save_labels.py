@@ -133,7 +133,7 @@ def corrected(volume: OCTVolume):
         labels, volume, CLASSES, image_layer=image, name="eye – correction"
     )
     boundaries = Boundaries(("ILM", "RNFL/GCL", "IPL/INL"), heights)
-    note(made, grading=True, layers=("RNFL", "GCIPL"), corrected=boundaries)
+    note(made, grading=True, layers=(1, 2), corrected=boundaries)
     return made
 
 

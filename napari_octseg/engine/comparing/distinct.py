@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_octseg.labels import rgba_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -59,6 +61,6 @@ def _least(colour: str, taken: Sequence[str]) -> float:
 def _lab(colour: str) -> NDArray[np.float64]:
     from skimage.color import rgb2lab
 
-    rgb = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    lab: NDArray[np.float64] = rgb2lab(np.array(rgb)[None, None])[0, 0]
+    rgb = np.array(rgba_of(colour)[:3])
+    lab: NDArray[np.float64] = rgb2lab(rgb[None, None])[0, 0]
     return lab
