@@ -48,8 +48,8 @@ _WHOLES: dict[str, tuple[str, ...]] = {
     "ELM to ELM/EZ": ("ONL",),
     "ELM to EZ/OS": ("EZ",),
     "ELM to EZ/RPE": ("EZ",),
-    "EZ/OS to OS/IZ": ("OS", "EZ", "outer bands"),
-    "OS/IZ to EZ/RPE": ("OS", "EZ", "outer bands"),
+    "EZ/OS to IB_OPR": ("OS", "EZ", "outer bands"),
+    "IB_OPR to EZ/RPE": ("OS", "EZ", "outer bands"),
     "EZ/RPE to RPE": ("RPE", "outer bands"),
     "RPE to BM": ("RPE", "outer bands"),
 }
