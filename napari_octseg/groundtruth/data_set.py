@@ -10,18 +10,13 @@ from typing import TYPE_CHECKING, Self
 
 from napari_octseg.errors import LabelError, ReadError, WriteError
 from napari_octseg.groundtruth.adding import add_version
+from napari_octseg.groundtruth.checking import problems_of
 from napari_octseg.groundtruth.json_files import read_json, write_json
 from napari_octseg.groundtruth.locking import cannot_write, locked
-from napari_octseg.groundtruth.scan_folder import (
-    changed_files,
-    check_fits,
-    read_graded,
-)
+from napari_octseg.groundtruth.scan_folder import check_fits, read_graded
 from napari_octseg.groundtruth.split import check_split, proposed_split
 from napari_octseg.groundtruth.versions import (
     LOCK,
-    SCAN_FILE,
-    VERSION_FILE,
     ScanEntry,
     ScanVersion,
     damaged,
@@ -29,7 +24,6 @@ from napari_octseg.groundtruth.versions import (
     read_entry,
     read_version_facts,
     scan_folders,
-    version_folder,
 )
 from napari_octseg.groundtruth.volume_facts import anonymous
 from napari_octseg.labels import LabelClass, LabelSet
@@ -301,14 +295,7 @@ class DataSet:
         """
         problems = []
         for folder in scan_folders(self.folder):
-            problems += changed_files(folder, SCAN_FILE)
-            try:
-                numbers = read_entry(folder).versions
-            except ReadError as error:
-                problems.append(error.got)
-                continue
-            for number in numbers:
-                problems += changed_files(version_folder(folder, number), VERSION_FILE)
+            problems += problems_of(folder, self.label_set, self.layers)
         try:
             self.split()
         except ReadError as error:
