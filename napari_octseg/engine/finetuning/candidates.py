@@ -6,9 +6,6 @@ import re
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
-
-import numpy as np
 
 from napari_octseg.bundles.part import readable_json
 from napari_octseg.bundles.registry import (
@@ -23,47 +20,18 @@ from napari_octseg.engine.finetuning import run_folder
 from napari_octseg.engine.finetuning.gate import Comparison
 from napari_octseg.engine.finetuning.job import Job, read_job
 from napari_octseg.engine.finetuning.lock import is_held
+from napari_octseg.engine.finetuning.worst import WorstBscan, read_worst
 from napari_octseg.errors import ModelError, ReadError, TaskError
-from napari_octseg.io.atomic import written_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
 
 FINETUNE = "finetune.json"
 """File of an accepted bundle: what it was fine-tuned on, how, and how it was judged."""
 RETIRED = "_retired"
 """Folder of the user's models that were rolled back; the registry looks past it."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
-_ARRAYS = ("image", "truth", "before", "after")
-
-
-@dataclass(frozen=True, eq=False)
-class WorstBscan:
-    """One of the held-out B-scans on which the candidate is worst.
-
-    Attributes
-    ----------
-    name
-        Of the B-scan.
-    image
-        (depth, width) float32 in 0…1.
-    truth, before, after
-        (depth, width) uint8 class indices of the candidate, `IGNORE` where nobody
-        graded: ground truth, parent, candidate.
-    dice_before, dice_after
-        Mean over the classes that either side has.
-    """
-
-    name: str
-    image: NDArray[np.float32]
-    truth: NDArray[np.uint8]
-    before: NDArray[np.uint8]
-    after: NDArray[np.uint8]
-    dice_before: float
-    dice_after: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +79,7 @@ def read_candidate(run: Path) -> Candidate:
         bundle=run / run_folder.CANDIDATE,
         job=read_job(run),
         comparison=Comparison.from_json(run_folder.read_json(path)),
-        worst=_read_worst(run / run_folder.WORST),
+        worst=read_worst(run / run_folder.WORST),
     )
 
 
@@ -178,9 +146,17 @@ def accept(candidate: Candidate, name: str, title: str = "") -> Bundle:
     check_name(name)
     source = find_bundle(str(candidate.bundle))
     assert source.card is not None  # find_bundle raises otherwise
-    card = source.card.model_copy(update={"name": name})
-    if title:
-        card = card.model_copy(update={"title": title})
+    command = f"napari-octseg evaluate {name} --data DATA"
+    metrics = tuple(
+        score.model_copy(update={"command": command}) for score in source.card.metrics
+    )
+    card = source.card.model_copy(
+        update={
+            "name": name,
+            "title": title or source.card.title,
+            "metrics": metrics,
+        }
+    )
     extras = {
         run_folder.RECIPE: (candidate.run / run_folder.RECIPE).read_text("utf-8"),
         FINETUNE: readable_json(record_of(candidate)) + "\n",
@@ -241,38 +217,6 @@ def record_of(candidate: Candidate) -> dict[str, Any]:
         "settings": job.settings,
         "comparison": candidate.comparison.to_json(),
     }
-
-
-def write_worst(worst: Sequence[WorstBscan], path: Path) -> None:
-    """Keep B-scans with their labels, for `read_candidate`."""
-    arrays: dict[str, Any] = {"n": np.array(len(worst))}
-    for number, one in enumerate(worst):
-        for key in _ARRAYS:
-            arrays[f"{key}{number}"] = getattr(one, key)
-        arrays[f"name{number}"] = np.array(one.name)
-        arrays[f"dice{number}"] = np.array([one.dice_before, one.dice_after])
-    with written_whole(path) as target:
-        np.savez_compressed(target, **arrays)
-
-
-def _read_worst(path: Path) -> tuple[WorstBscan, ...]:
-    if not path.is_file():
-        return ()
-    try:
-        with np.load(path) as arrays:
-            return tuple(
-                WorstBscan(
-                    name=str(arrays[f"name{i}"]),
-                    **{key: arrays[f"{key}{i}"] for key in _ARRAYS},
-                    dice_before=float(arrays[f"dice{i}"][0]),
-                    dice_after=float(arrays[f"dice{i}"][1]),
-                )
-                for i in range(int(arrays["n"]))
-            )
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise ReadError(
-            f"{path} is damaged ({error})", todo="resume the run, or discard it"
-        ) from error
 
 
 def _check_ended(run: Path) -> None:

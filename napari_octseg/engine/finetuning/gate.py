@@ -26,7 +26,7 @@ class ClassChange:
     Attributes
     ----------
     source
-        The data set; "ground truth" is the user's own.
+        The data set.
     name
         Class, ``A+B`` where the labels do not tell them apart, or ``mean`` of all.
     dice_before, dice_after
@@ -81,10 +81,8 @@ class Comparison:
         Classes of the held-out scans of what the parent was trained on.
     mean, replay_mean
         Mean over classes and, for the replay, over data sets; None without such scans.
-    n_bscans, n_available
-        Held-out B-scans of the ground truth that were measured, and that there are.
-    n_patients
-        Of those measured.
+    n_bscans, n_patients
+        Of the held-out ground truth.
     unit
         What was drawn anew for the intervals: ``patient``, or ``B-scan`` where there
         are too few patients; empty without intervals.
@@ -97,7 +95,6 @@ class Comparison:
     mean: ClassChange | None
     replay_mean: ClassChange | None
     n_bscans: int
-    n_available: int
     n_patients: int
     unit: str = ""
     notes: tuple[str, ...] = ()
@@ -198,7 +195,6 @@ class Comparison:
                 mean=mean,
                 replay_mean=replay_mean,
                 n_bscans=values["n_bscans"],
-                n_available=values["n_available"],
                 n_patients=values["n_patients"],
                 unit=values["unit"],
                 notes=tuple(values["notes"]),

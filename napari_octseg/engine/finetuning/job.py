@@ -1,4 +1,4 @@
-"""What a worker needs to know: a recipe, where its data are, what is said of them."""
+"""What a worker needs to know beside the recipe of the training."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_octseg.engine.finetuning import run_folder
-from napari_octseg.engine.recipe import Recipe, read_recipe
 from napari_octseg.errors import ReadError
 
 if TYPE_CHECKING:
     from napari_octseg.engine.finetuning.plan import FineTunePlan
     from napari_octseg.engine.finetuning.settings import FineTuneSettings
+    from napari_octseg.engine.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,8 @@ class Job:
 
     Attributes
     ----------
-    recipe
-        Of the training; it starts from the parent, and the user's ground truth is the
-        first source.
+    parent
+        Name or folder of the model that it starts from.
     data
         Root of the folders that the recipe names.
     data_name, data_digest
@@ -36,15 +35,13 @@ class Job:
         What is held out, and what else is to be said, for people.
     device, precision
         As for `TrainSettings`.
-    preset
-        Also says how much the gate measures.
     settings
         What the user chose, for the record.
     time
         When it was planned, seconds since the epoch.
     """
 
-    recipe: Recipe
+    parent: str
     data: Path
     data_name: str = ""
     data_digest: str = ""
@@ -54,14 +51,8 @@ class Job:
     notes: tuple[str, ...] = ()
     device: str = "auto"
     precision: str = "bf16-mixed"
-    preset: str = "standard"
     settings: dict[str, Any] = field(default_factory=dict)
     time: float = field(default_factory=time.time)
-
-    @property
-    def parent(self) -> str:
-        """Name or folder of the model that it starts from."""
-        return self.recipe.start
 
 
 def job_of(settings: FineTuneSettings, plan: FineTunePlan) -> Job:
@@ -76,7 +67,7 @@ def job_of(settings: FineTuneSettings, plan: FineTunePlan) -> Job:
 
     data_set = DataSet.open(settings.data_set)
     return Job(
-        recipe=plan.recipe,
+        parent=plan.recipe.start,
         data=(settings.replay or settings.data_set).expanduser().resolve(),
         data_name=data_set.name,
         data_digest=data_set.digest(),
@@ -86,34 +77,30 @@ def job_of(settings: FineTuneSettings, plan: FineTunePlan) -> Job:
         notes=plan.notes,
         device=settings.device,
         precision=settings.precision,
-        preset=settings.preset,
         settings=settings.to_json(),
     )
 
 
-def write_job(job: Job, folder: Path) -> None:
-    """Put a job into its run folder, as three files."""
+def write_job(job: Job, recipe: Recipe, folder: Path) -> None:
+    """Put a job and the recipe of its training into its run folder, as three files."""
     values = {key: getattr(job, key) for key in _PLAIN}
     run_folder.write_json(folder / run_folder.SETTINGS, job.settings)
-    recipe = json.loads(job.recipe.model_dump_json())
-    run_folder.write_json(folder / run_folder.RECIPE, recipe)
+    plain = json.loads(recipe.model_dump_json())
+    run_folder.write_json(folder / run_folder.RECIPE, plain)
     run_folder.write_json(folder / run_folder.JOB, {**values, "data": str(job.data)})
 
 
 def read_job(folder: Path) -> Job:
-    """The job in a run folder.
+    """The job in a run folder; the recipe beside it is left to whoever trains.
 
     Raises
     ------
     ReadError
         If there is none.
-    RecipeError
-        If its recipe is damaged.
     """
     values = run_folder.read_json(folder / run_folder.JOB)
     try:
         return Job(
-            recipe=read_recipe(folder / run_folder.RECIPE),
             data=Path(values.pop("data")),
             notes=tuple(values.pop("notes")),
             settings=run_folder.read_json(folder / run_folder.SETTINGS),
@@ -126,6 +113,4 @@ def read_job(folder: Path) -> Job:
         ) from error
 
 
-_PLAIN = tuple(
-    one.name for one in fields(Job) if one.name not in ("recipe", "data", "settings")
-)
+_PLAIN = tuple(one.name for one in fields(Job) if one.name not in ("data", "settings"))

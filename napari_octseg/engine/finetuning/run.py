@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_octseg.engine.finetuning.settings import FineTuneSettings
+    from napari_octseg.engine.recipe import Recipe
 
 POLL_S = 0.1
 PATIENCE_S = 0.85
@@ -106,14 +107,14 @@ def start_run(settings: FineTuneSettings) -> Run:
     from napari_octseg.engine.finetuning.plan import plan_fine_tune
 
     plan = plan_fine_tune(settings)
-    return start_job(job_of(settings, plan), settings.run)
+    return start_job(job_of(settings, plan), plan.recipe, settings.run)
 
 
-def start_job(job: Job, folder: Path) -> Run:
+def start_job(job: Job, recipe: Recipe, folder: Path) -> Run:
     """Start a fine-tuning that is planned; raises as `start_run`."""
     folder = folder.expanduser().resolve()
     run_folder.make_run_folder(folder)
-    write_job(job, folder)
+    write_job(job, recipe, folder)
     return _launched(folder)
 
 
@@ -149,11 +150,9 @@ def list_runs() -> list[Run]:
         if folder.name.startswith("."):
             continue  # half removed
         try:
-            # Not the whole job: its recipe is checked with torch, whose import would
-            # hold up a window that only asks what is going on.
-            planned = float(run_folder.read_json(folder / run_folder.JOB)["time"])
+            planned = read_job(folder).time
             read_status(folder)
-        except (ReadError, KeyError, TypeError, ValueError):
+        except ReadError:
             continue
         found.append((planned, Run(folder)))
     return [run for _, run in sorted(found, key=lambda one: one[0], reverse=True)]
@@ -251,7 +250,7 @@ def settle(folder: Path, phase: str) -> None:
     """
     (folder / run_folder.CANCEL).unlink(missing_ok=True)
     (folder / run_folder.STOPPED).touch()
-    if phase == "training" and (folder / run_folder.BEST).is_file():
+    if phase != "measuring" and (folder / run_folder.BEST).is_file():
         write_launched(folder, "measuring", stopped_early=True)
         launch(folder)
     else:

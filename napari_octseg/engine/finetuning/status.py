@@ -147,7 +147,7 @@ class StatusFile:
     status: RunStatus = field(init=False)
 
     def __post_init__(self) -> None:
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self.status = replace(
             read_status(self.folder),
             pid=os.getpid(),
@@ -158,18 +158,18 @@ class StatusFile:
 
     def say(self, phase: Phase, message: str, **others: Any) -> None:
         """Tell a new phase at once."""
-        with self._lock:
+        with self.lock:
             self.status = replace(self.status, phase=phase, message=message, **others)
             self.beat()
 
     def note(self, message: str, done: int, total: int) -> None:
         """Tell progress with the next heartbeat."""
-        with self._lock:
+        with self.lock:
             self.status = replace(self.status, message=message, done=done, total=total)
 
     def beat(self) -> None:
         """Write the file with the time of now."""
-        with self._lock:
+        with self.lock:
             self.status = replace(self.status, heartbeat=time.time())
             _write(self.folder, self.status)
 
