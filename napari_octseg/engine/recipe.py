@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Reach = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Scope = Literal["all", "decoder", "norm"]
+"""Which weights a training changes."""
 
 
 class Adversarial(Part):
@@ -56,6 +58,10 @@ class Recipe(Part):
         Fields of `engine.augment.AugmentSettings` that differ from those of the plane.
     n_steps, warm_up, validate_every
         Optimiser updates; those with rising learning rate; between two validations.
+    minutes
+        Time that the run may take, from reading the data to the last validation: where
+        it is over before the updates are done, the learning rate falls and validations
+        come accordingly. None: as long as the updates take.
     patience
         Stop after so many validations without a better score; 0 never does.
     optimiser, momentum
@@ -72,6 +78,12 @@ class Recipe(Part):
     start
         Name or folder of a bundle: its tensors of equal name and shape are the first
         weights; empty for random ones.
+    train_only
+        ``all`` weights; ``decoder``: those behind the encoder, which then works as it
+        does in use; ``norm``: those of the normalisation layers.
+    norm_batches
+        Batches from which the running mean of the weights takes its statistics before
+        a validation; 0 keeps those of `start` throughout, in training too.
     ema
         Decay of the running mean of the weights that is validated and kept.
     """
@@ -97,6 +109,7 @@ class Recipe(Part):
     n_steps: Annotated[int, Field(gt=0)]
     warm_up: Annotated[int, Field(ge=0)] = 50
     validate_every: Annotated[int, Field(gt=0)] = 200
+    minutes: Annotated[float, Field(gt=0)] | None = None
     patience: Annotated[int, Field(ge=0)] = 0
     optimiser: Literal["adamw", "adam", "sgdm"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
@@ -113,12 +126,19 @@ class Recipe(Part):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
     augment: dict[str, Reach] = Field(default_factory=dict)
     start: str = ""
+    train_only: Scope = "all"
+    norm_batches: Annotated[int, Field(ge=0)] = 32
     seed: int = 0
 
     @property
     def label_set(self) -> LabelSet:
         """Classes in index order."""
         return LabelSet.of(*self.classes)
+
+    @property
+    def fine_tunes(self) -> bool:
+        """Whether this continues a model on ground truth, its first source."""
+        return bool(self.sources) and self.sources[0].kind == "ground truth"
 
     @model_validator(mode="after")
     def _classes_fit(self) -> Recipe:
@@ -147,7 +167,7 @@ class Recipe(Part):
         settings = augment_settings(self.input.plane, self.augment)
         if (settings.svdna + settings.match > 0) != bool(self.targets):
             raise ValueError("augment: svdna and match need targets, and targets them")
-        names = [s.name for s in self.sources if s.kind == "images"]
+        names = [s.name for s in self.sources if s.kind != "phantom"]
         unknown = [t.source for t in self.targets if t.source not in (*names, "")]
         if unknown:
             raise ValueError(f"targets: {unknown} are not among the sources {names}")
@@ -164,6 +184,12 @@ class Recipe(Part):
         if not any(given.values()):
             raise ValueError(f"{given}: one needs a weight above 0")
         return given
+
+    @model_validator(mode="after")
+    def _only_a_start_is_kept_in_part(self) -> Recipe:
+        if not self.start and (self.train_only != "all" or self.norm_batches == 0):
+            raise ValueError("train_only, norm_batches 0: random weights need training")
+        return self
 
     @model_validator(mode="after")
     def _decay_is_known(self) -> Recipe:

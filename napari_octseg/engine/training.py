@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
 from napari_octseg.engine.data.sampling import load_training_set
+from napari_octseg.engine.learning.clock import Clock
 from napari_octseg.engine.learning.criterion import Criterion
+from napari_octseg.engine.learning.example import write_example
 from napari_octseg.engine.learning.fabric import launch_fabric
 from napari_octseg.engine.learning.first_weights import check_start
 from napari_octseg.engine.learning.run_log import RunLog
 from napari_octseg.engine.learning.run_state import RunState, is_finished, read_last
-from napari_octseg.engine.learning.validation import dice_scores
-from napari_octseg.engine.preprocess import normalise
+from napari_octseg.engine.learning.update import update
+from napari_octseg.engine.learning.validation import class_scores, dice_scores
 from napari_octseg.engine.progress import Progress
 from napari_octseg.errors import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
-
-    from torch import Tensor
 
     from napari_octseg.engine.recipe import Recipe
 
@@ -55,12 +54,15 @@ def iter_train(
 
     Closing the generator (Ctrl-C) keeps the best so far; calling again goes on from
     the last validation. Only its length, its words and its post-processing may differ
-    in the recipe then. On the CPU the same seed gives the same weights.
+    in the recipe then. On the CPU the same seed gives the same weights, unless the time
+    is limited.
 
     Yields
     ------
     Progress
-        `values` holds ``loss``, and after a validation ``dice`` and its parts.
+        `values` holds ``loss`` and ``learning_rate``, and after a validation ``dice``
+        and its parts (`dice_scores`, `class_scores`). A recipe that fine-tunes begins
+        with a validation of its start, and leaves ``example.npz`` at each.
 
     Returns
     -------
@@ -74,7 +76,10 @@ def iter_train(
     RecipeError
         If data are missing, the run folder holds the run of another recipe, or the
         loss is not finite any more.
+    DeviceError
+        If the device has too little memory for one crop.
     """
+    began = time.monotonic()
     run = settings.run
     run.mkdir(parents=True, exist_ok=True)
     saved = read_last(run, recipe)
@@ -91,10 +96,18 @@ def iter_train(
     criterion = Criterion(recipe.losses, data.labels(), data.membership)
     state = RunState(recipe, data, fabric)
     state.resume(saved)
+    clock = Clock(
+        recipe, _seconds_left(recipe, began), step=state.step, spent=state.seconds
+    )
     with RunLog(run, state.step, writes=fabric.is_global_zero) as log:
         log.keep(recipe)
-        while not state.finished:
-            values = _update(state, criterion)
+        if recipe.fine_tunes and not saved:
+            values = _validate(state, run, clock, log)
+            message = "before the first update" + _told(values)
+            yield Progress(0, recipe.n_steps, message, values=values)
+        while not state.finished and not clock.is_over(state.step):
+            rate = state.schedule.rate(state.step, clock.at(state.step))
+            values = update(state, criterion, rate)
             if not math.isfinite(values["loss"]):
                 raise RecipeError(
                     f"The loss is {values['loss']} after {state.step} updates",
@@ -102,58 +115,45 @@ def iter_train(
                     "32-true; the best weights so far are kept",
                 )
             log.add(values)
-            message = (
-                f"step {state.step} of {recipe.n_steps}, loss {values['loss']:.3f}"
-            )
+            total = clock.n_steps(state.step)
+            message = f"step {state.step} of {total}, loss {values['loss']:.3f}"
             if state.step == 1 and state.origin:
                 message += f"; {state.origin}"
-            if state.step % recipe.validate_every == 0 or state.step == recipe.n_steps:
-                scores = dice_scores(state.overlaps(), recipe)
-                best = state.validated(scores["dice"]) if scores else True
-                log.write(state.step, scores)
-                state.save(run, best=best)
+            if clock.is_validation_due(state.step):
+                scores = _validate(state, run, clock, log)
                 values |= scores
-                if scores:
-                    message += f", validation Dice {scores['dice']:.3f}"
-            yield Progress(state.step, recipe.n_steps, message, values=values)
+                message += _told(scores)
+            yield Progress(state.step, total, message, values=values)
     return run / "best.pt"
 
 
-def _update(state: RunState, criterion: Criterion) -> dict[str, float]:
-    """One optimiser update on one batch; its figures."""
-    recipe, fabric, network = state.recipe, state.fabric, state.network
-    rate = state.schedule.rate(state.step)
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate
-    batch = state.data.batch(recipe.batch_size)
-    images = normalise(batch.images, recipe.input.intensity)
-    images = fabric.to_device(images).to(memory_format=torch.channels_last)
-    codes = fabric.to_device(batch.codes)
-    network.train()
-    with fabric.autocast():
-        outputs = _outputs(network, images)
-    loss = criterion(outputs, codes, batch.membership)
-    figures = {"loss": loss.detach()}
-    if state.adversary is not None:
-        judgement, own = state.adversary(images, outputs[-1], codes, batch.membership)
-        figures |= {"adversarial": judgement.detach(), "discriminator": own}
-        loss = loss + judgement
-    state.optimiser.zero_grad(set_to_none=True)
-    fabric.backward(loss)
-    if recipe.clip:
-        fabric.clip_gradients(network, state.optimiser, max_norm=recipe.clip)
-    state.optimiser.step()
-    state.step += 1
-    state.follow()
-    return {name: float(value) for name, value in figures.items()} | {
-        "learning_rate": rate
-    }
+def _seconds_left(recipe: Recipe, began: float) -> float | None:
+    """Time for updates and validations: what reading the data left, half at least."""
+    if recipe.minutes is None:
+        return None
+    whole = 60 * recipe.minutes
+    return max(whole - (time.monotonic() - began), whole / 2)
 
 
-def _outputs(network: torch.nn.Module, images: Tensor) -> tuple[Tensor, ...]:
-    """All logits that are supervised: those of `forward`, or the network's own."""
-    several = getattr(network, "outputs", None)
-    if several is None:
-        return (network(images),)
-    found: tuple[Tensor, ...] = several(images)
-    return found
+def _validate(
+    state: RunState, run: Path, clock: Clock, log: RunLog
+) -> dict[str, float]:
+    """Measure the held-out scans, and keep the state and what is best so far."""
+    began = time.monotonic()
+    recipe = state.recipe
+    overlaps = state.overlaps()
+    scores = dice_scores(overlaps, recipe)
+    is_better = state.validated(scores["dice"]) if scores else True
+    # What a model knew before cannot tell which weights are best for ground truth.
+    is_judged = not recipe.fine_tunes or f"dice {recipe.sources[0].name}" in scores
+    values = scores | class_scores(overlaps, recipe, state.data.tables)
+    log.write(state.step, values)
+    state.save(run, best=is_better or not is_judged, seconds=clock.spent)
+    if recipe.fine_tunes and state.fabric.is_global_zero:
+        write_example(state, run)
+    clock.validated(time.monotonic() - began)
+    return values
+
+
+def _told(scores: dict[str, float]) -> str:
+    return f", validation Dice {scores['dice']:.3f}" if scores else ""

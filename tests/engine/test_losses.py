@@ -76,7 +76,9 @@ def test_weighted_cross_entropy_is_divided_by_the_pixels_not_by_the_weights() ->
         logits, codes, weight, ignore_index=IGNORE, reduction="sum"
     )
     ours = cross_entropy(
-        code_logits(logits, EVERY_CLASS.expand(2, 3, 3)), codes, weight.expand(2, 3)
+        code_logits(logits, EVERY_CLASS.expand(2, 3, 3)),
+        codes,
+        weight=weight.expand(2, 3),
     )
     assert float(ours) == pytest.approx(float(total) / 36, rel=1e-5)
 

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from napari_octseg.bundles.card import DataSource
 from napari_octseg.engine.augmentation.svdna import Anatomy, Style, restyle
 from napari_octseg.engine.data.datasets import image_on_grid
 from napari_octseg.engine.data.labelled_images import read_picture
-from napari_octseg.engine.data.split import find_pictures
+from napari_octseg.engine.data.split import evenly_spread, find_pictures
 from napari_octseg.errors import RecipeError
+from napari_octseg.io import read_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
 
     from napari_octseg.engine.augment import AugmentSettings
     from napari_octseg.engine.augmentation.draws import Draws
+    from napari_octseg.engine.data.source import Target
     from napari_octseg.engine.recipe import Recipe
-
-T = TypeVar("T")
+    from napari_octseg.volume import OCTVolume
 
 
 def load_styles(
@@ -51,17 +50,37 @@ def load_styles(
         if target.source:
             images = [image[middle] for image in trained[target.source]]
         else:
-            images = [
-                image_on_grid(read_picture(path, target), 0, recipe.input)[middle]
-                for path in _spread(find_pictures(target, data), target.n_most)
-            ]
+            seen = _bscans_of(target, data)
+            images = [image_on_grid(v, i, recipe.input)[middle] for v, i in seen]
         if not images:
             raise RecipeError(
                 f"The target {target.name!r} has no images",
                 todo=f"leave it out, or train on some scans of {target.source!r}",
             )
-        styles.append([Style(image) for image in _spread(images, target.n_most)])
+        styles.append([Style(image) for image in evenly_spread(images, target.n_most)])
     return styles
+
+
+def _bscans_of(target: Target, data: Path) -> Iterator[tuple[OCTVolume, int]]:
+    """The B-scans of a target: volumes, and which of their B-scans are meant."""
+    if not target.scans:
+        for path in evenly_spread(find_pictures(target, data), target.n_most):
+            yield read_picture(path, target), 0
+        return
+    chosen = evenly_spread(target.scans, target.n_most)
+    for number, name in enumerate(chosen):
+        volume = read_volume(data / name)
+        # What is left over is given to the first scans.
+        share = (target.n_most + len(chosen) - 1 - number) // len(chosen)
+        for index in evenly_spread(range(volume.n_bscans), share):
+            yield volume, index
+
+
+def _n_images(target: Target, data: Path) -> int:
+    """How many B-scans `_bscans_of` gives; only scans are read for it."""
+    if target.scans:
+        return sum(1 for _ in _bscans_of(target, data))
+    return min(len(find_pictures(target, data)), target.n_most)
 
 
 def unlabelled_sources(recipe: Recipe, data: Path) -> list[DataSource]:
@@ -69,7 +88,7 @@ def unlabelled_sources(recipe: Recipe, data: Path) -> list[DataSource]:
     return [
         DataSource(
             name=target.name,
-            n_images=min(len(find_pictures(target, data)), target.n_most),
+            n_images=_n_images(target, data),
             devices=target.devices,
             labels=target.description or "none: their noise and grey values alone",
             licence=target.licence,
@@ -118,10 +137,3 @@ class Restyler:
         if id(image) not in self._anatomies:
             self._anatomies[id(image)] = Anatomy(image)
         return restyle(image, self._anatomies[id(image)], style, k, draws)
-
-
-def _spread(things: Sequence[T], n_most: int) -> list[T]:
-    """At most `n_most` of them, evenly spread."""
-    n = len(things)
-    places = np.linspace(0, n - 1, min(n, n_most)).round().astype(int)
-    return [things[place] for place in places]

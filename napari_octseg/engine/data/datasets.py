@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from napari_octseg.engine.data.graded_source import read_graded
 from napari_octseg.engine.data.labelled_images import read_labelled
 from napari_octseg.engine.data.phantom_source import make_labelled
 from napari_octseg.engine.data.split import list_source
@@ -45,6 +46,8 @@ class LabelledBscan:
         labelled.
     held_out
         Whether it is kept from training.
+    weights
+        (width,) float32: how much each column counts; None if all count alike.
     """
 
     name: str
@@ -54,6 +57,7 @@ class LabelledBscan:
     index: int
     codes: NDArray[np.uint8]
     held_out: bool
+    weights: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,10 @@ def load_source(
             recipe.input,
             only_held_out=only_held_out,
         )
+    elif source.kind == "ground truth":
+        scans = read_graded(
+            source, entries, root, recipe.input, only_held_out=only_held_out
+        )
     else:
         scans = read_labelled(source, entries, root / source.folder)
     return [
@@ -134,6 +142,7 @@ def load_source(
             scan.index,
             np.where(scan.hidden, IGNORE, remap(scan.labels, table.mapping)),
             scan.entry.held_out,
+            scan.weights,
         )
         for scan in scans
         if scan.entry.held_out or not only_held_out
@@ -173,3 +182,13 @@ def on_network_grid(bscan: LabelledBscan, spec: Input) -> tuple[Tensor, Tensor]:
         codes[None, None].float(), size=size, mode="nearest-exact"
     )
     return image, moved[0, 0].to(torch.uint8)
+
+
+def weights_on_grid(bscan: LabelledBscan, width: int) -> Tensor | None:
+    """How much each column counts at the network's input size, (width,) float32."""
+    if bscan.weights is None:
+        return None
+    own = torch.from_numpy(bscan.weights)
+    return functional.interpolate(own[None, None], size=width, mode="nearest-exact")[
+        0, 0
+    ]

@@ -41,6 +41,8 @@ class Labelled:
         (depth, width) uint8, source codes.
     hidden
         (depth, width) bool: what takes no part, whatever its label.
+    weights
+        (width,) float32: how much each column counts; None if all count alike.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Labelled:
     index: int
     labels: NDArray[np.uint8]
     hidden: NDArray[np.bool_]
+    weights: NDArray[np.float32] | None = None
 
 
 def read_labelled(

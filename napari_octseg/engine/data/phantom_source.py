@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_octseg.engine.data.labelled_images import Labelled
+from napari_octseg.engine.data.split import PHANTOM
 from napari_octseg.engine.projecting.projection import phantom_projection
 from napari_octseg.errors import RecipeError
 from napari_octseg.phantom import (
@@ -70,7 +71,7 @@ def make_labelled(
     source
         Says how many, and what is labelled.
     entries
-        The phantoms, as `list_source` gives them.
+        The phantoms to make, as `list_source` gives them.
     seed
         Same seed, same phantoms.
     spec
@@ -100,7 +101,9 @@ def make_labelled(
     sizes = _FIELDS if enface else _BSCANS
     random = np.random.default_rng(seed)
     looks = list(sizes)
-    for number, entry in enumerate(entries):
+    wanted = {entry.name: entry for entry in entries}
+    # Each keeps its own numbers, whichever of them are asked for.
+    for number in range(source.n_phantoms):
         look = looks[number % len(looks)]
         chosen: tuple[str, ...] = ()
         if source.findings and random.random() < 0.5:
@@ -113,7 +116,8 @@ def make_labelled(
             laterality="OD" if random.random() < 0.5 else "OS",
             seed=int(random.integers(2**31)),
         )
-        if only_held_out and not entry.held_out:
+        entry = wanted.get(f"{PHANTOM}-{number}")
+        if entry is None or (only_held_out and not entry.held_out):
             continue
         phantom = make_phantom(settings)
         if enface:

@@ -31,12 +31,15 @@ class Sample:
         Number of its source in the recipe.
     patient
         Whose scan it is.
+    weights
+        (W,) float32: how much each column counts; None if all count alike.
     """
 
     image: Tensor
     codes: Tensor
     source: int
     patient: str
+    weights: Tensor | None = None
 
 
 class Pool:

@@ -19,6 +19,7 @@ from napari_octseg.engine.data.datasets import (
     load_source,
     membership_of,
     on_network_grid,
+    weights_on_grid,
 )
 from napari_octseg.engine.data.pool import Pool
 from napari_octseg.engine.data.pool import Sample as Sample
@@ -44,11 +45,33 @@ class Batch:
         (N, H, W) uint8 with `IGNORE`.
     membership
         (N, n_codes, n_classes) bool: the classes that each code may stand for.
+    weights
+        (N, H, W) float32: how much each pixel counts; None if all count alike.
     """
 
     images: Tensor
     codes: Tensor
     membership: Tensor
+    weights: Tensor | None = None
+
+    def part(self, first: int, last: int) -> Batch:
+        """The crops from `first` up to, not including, `last`."""
+        return Batch(
+            self.images[first:last],
+            self.codes[first:last],
+            self.membership[first:last],
+            None if self.weights is None else self.weights[first:last],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Crop:
+    """A crop as `Batch` stacks them; `source` is the number of its source."""
+
+    image: Tensor
+    codes: Tensor
+    source: int
+    weights: Tensor | None
 
 
 class TrainingSet:
@@ -76,6 +99,7 @@ class TrainingSet:
     ) -> None:
         n_codes = max(len(table.names) for table in tables)
         self.validation = list(validation)
+        self.tables = list(tables)
         self.membership = [membership_of(table, n_codes) for table in tables]
         self._crop = recipe.crop
         self._pools = []
@@ -95,9 +119,10 @@ class TrainingSet:
         """`n` augmented crops, each of a source drawn by weight."""
         drawn = [self._draw() for _ in range(n)]
         return Batch(
-            torch.stack([image for image, _, _ in drawn]),
-            torch.stack([codes for _, codes, _ in drawn]),
-            torch.stack([self.membership[source] for _, _, source in drawn]),
+            torch.stack([one.image for one in drawn]),
+            torch.stack([one.codes for one in drawn]),
+            torch.stack([self.membership[one.source] for one in drawn]),
+            _stacked_weights(drawn),
         )
 
     @property
@@ -126,8 +151,8 @@ class TrainingSet:
         self._draws.generator.set_state(state["draw"])
         self._augment.draws.generator.set_state(state["augment"])
 
-    def _draw(self) -> tuple[Tensor, Tensor, int]:
-        """Image and codes of an augmented crop, and the number of its source."""
+    def _draw(self) -> _Crop:
+        """An augmented crop of a source drawn by weight."""
         weights = torch.tensor(self.weights)
         number = int(torch.multinomial(weights, 1, generator=self._draws.generator))
         pool = self._pools[number]
@@ -139,7 +164,8 @@ class TrainingSet:
             if pool.keeps(codes, self._draws):
                 break
         image = self._restyle(sample.image, self._augment.draws)
-        return self._augment.recolour(warp_image(image, grid)), codes, number
+        image = self._augment.recolour(warp_image(image, grid))
+        return _Crop(image, codes, number, _warped_weights(sample, grid))
 
 
 def load_training_set(recipe: Recipe, data: Path) -> TrainingSet:
@@ -180,4 +206,23 @@ def load_training_set(recipe: Recipe, data: Path) -> TrainingSet:
 
 def _sample(bscan: LabelledBscan, recipe: Recipe, source: int) -> Sample:
     image, codes = on_network_grid(bscan, recipe.input)
-    return Sample(image, codes, source, bscan.patient)
+    weights = weights_on_grid(bscan, codes.shape[1])
+    return Sample(image, codes, source, bscan.patient, weights)
+
+
+def _warped_weights(sample: Sample, grid: Tensor) -> Tensor | None:
+    """(rows, columns): how much each pixel of a crop counts."""
+    if sample.weights is None:
+        return None
+    return warp_image(sample.weights.expand(sample.codes.shape)[None], grid)[0]
+
+
+def _stacked_weights(crops: Sequence[_Crop]) -> Tensor | None:
+    if all(crop.weights is None for crop in crops):
+        return None
+    return torch.stack(
+        [
+            torch.ones(crop.codes.shape) if crop.weights is None else crop.weights
+            for crop in crops
+        ]
+    )

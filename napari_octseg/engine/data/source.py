@@ -46,8 +46,37 @@ class ColumnHeldOut(Part):
     value: str
 
 
+class Block(Part):
+    """Neighbouring B-scans `first` to `last` of a scan that are held out.
+
+    `gap` further ones on each side are used by neither side: they look too much alike.
+    """
+
+    scan: str
+    first: Count
+    last: Count
+    gap: Count = 1
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> Block:
+        if self.last < self.first:
+            raise ValueError(f"block {self.first} to {self.last} of {self.scan}")
+        return self
+
+
+class BlocksHeldOut(Part):
+    """Blocks of B-scans of a data set: for ground truth of one patient alone."""
+
+    blocks: Annotated[tuple[Block, ...], Field(min_length=1)]
+
+
 Validation = (
-    tuple[str, ...] | tuple[int, int] | FractionHeldOut | FoldHeldOut | ColumnHeldOut
+    tuple[str, ...]
+    | tuple[int, int]
+    | FractionHeldOut
+    | FoldHeldOut
+    | ColumnHeldOut
+    | BlocksHeldOut
 )
 
 
@@ -85,11 +114,15 @@ class Target(Pictures):
     source
         Name of a labelled source whose training scans it is, instead of a folder of its
         own: held-out scans are not looked at.
+    scans
+        Files of scans, of one or many B-scans, instead of a folder.
     n_most
-        Take this many of the images at most, evenly spread over the folder.
+        Take this many of the images at most, evenly spread over the folder or the
+        scans.
     """
 
     source: str = ""
+    scans: tuple[str, ...] = ()
     n_most: Positive = 48
 
 
@@ -98,7 +131,8 @@ class Source(Pictures):
 
     kind
         ``images``: pictures in a folder, B-scans or en-face images as the recipe's
-        ``input.plane`` says. ``phantom``: synthetic scans.
+        ``input.plane`` says. ``phantom``: synthetic scans. ``ground truth``: the data
+        set (`groundtruth.DataSet`) in `folder`, its graded B-scans.
     labels, mask
         Label file of an image, and the file that is 0 where it must not be looked at
         (outside of the field of view; empty: there is none). ``{stem}`` is the image's
@@ -119,13 +153,24 @@ class Source(Pictures):
     validation
         What is held out. Names (without suffix) of images or patients; a range of
         image numbers ``[first, last]``, because neighbouring numbers may be one volume;
-        or one of `FractionHeldOut`, `FoldHeldOut`, `ColumnHeldOut`.
+        or one of `FractionHeldOut`, `FoldHeldOut`, `ColumnHeldOut`. Of ground truth:
+        names of patients or scans, or `BlocksHeldOut`.
     ignore_boxes
         (top, left, bottom, right) as shares of the image: burnt-in text and icons.
     ignore_white_columns
         Ignore columns that are nearly all white (a burnt-in cursor line).
     ignore_white
         Ignore white areas at the edge of the image, as registration leaves.
+    data_set
+        `DataSet.id` of ground truth, which it keeps wherever it is moved.
+    versions
+        Scan of a data set → the version of its labels; empty takes the newest ones.
+    human_weight
+        Of ground truth: how much a column that a person drew counts, where one that
+        was accepted as it is counts 1.
+    n_most, n_most_held_out
+        Use this many of the images to train on, and of those held out, at most, evenly
+        spread; 0 takes all. Images that have `neighbours` all stay.
     weight
         Share of the training samples, relative to the other sources.
     focus, focus_codes
@@ -147,7 +192,7 @@ class Source(Pictures):
         ``vessels``: 1 is a vessel in an en-face projection.
     """
 
-    kind: Literal["images", "phantom"] = "images"
+    kind: Literal["images", "phantom", "ground truth"] = "images"
     labels: str = "labels/{stem}.png"
     mask: str = ""
     neighbours: bool = False
@@ -158,6 +203,11 @@ class Source(Pictures):
     ignore_boxes: tuple[tuple[Share, Share, Share, Share], ...] = ()
     ignore_white_columns: bool = False
     ignore_white: bool = False
+    data_set: str = ""
+    versions: dict[str, Positive] = Field(default_factory=dict)
+    human_weight: Annotated[float, Field(gt=0)] = 2.0
+    n_most: Count = 0
+    n_most_held_out: Count = 0
     weight: Annotated[float, Field(ge=0)] = 1.0
     focus: Share = 0.0
     focus_codes: tuple[int, ...] = ()
@@ -181,6 +231,21 @@ class Source(Pictures):
         if doubled:
             raise ValueError(
                 f"codes of {self.name}: {doubled} occur in two different meanings"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _split_is_of_its_kind(self) -> Source:
+        if isinstance(self.validation, BlocksHeldOut) and self.kind != "ground truth":
+            raise ValueError(f"validation of {self.name}: blocks are of ground truth")
+        by_name = isinstance(self.validation, tuple) and not any(
+            isinstance(one, int) for one in self.validation
+        )
+        is_named = by_name or isinstance(self.validation, BlocksHeldOut)
+        if self.kind == "ground truth" and not is_named:
+            raise ValueError(
+                f"validation of {self.name}: of ground truth patients, scans or blocks "
+                "are named"
             )
         return self
 

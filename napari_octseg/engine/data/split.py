@@ -6,9 +6,16 @@ import csv
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from napari_octseg.engine.data.source import ColumnHeldOut, FoldHeldOut, FractionHeldOut
+import numpy as np
+
+from napari_octseg.engine.data.source import (
+    BlocksHeldOut,
+    ColumnHeldOut,
+    FoldHeldOut,
+    FractionHeldOut,
+)
 from napari_octseg.errors import RecipeError
 from napari_octseg.io.format import natural_key
 
@@ -18,12 +25,17 @@ if TYPE_CHECKING:
 
     from napari_octseg.engine.data.source import Pictures, Source
 
+T = TypeVar("T")
+
+PHANTOM = "phantom"
+"""Begins the name of a phantom; its number follows."""
+
 
 @dataclass(frozen=True)
 class Entry:
     """One image of a source: its name, its patient, and whether it is held out.
 
-    `path` is None for phantoms.
+    `path` is None for phantoms and ground truth.
     """
 
     name: str
@@ -49,11 +61,15 @@ def list_source(source: Source, root: Path) -> list[Entry]:
         patient, a name to exclude or to hold out is of none, or a patient would be on
         both sides.
     """
+    if source.kind == "ground truth":
+        from napari_octseg.engine.data.graded_source import graded_entries
+
+        return _thinned(graded_entries(source, root), source)
     paths: Sequence[Path | None]
     if source.kind == "phantom":
         numbers = range(source.n_phantoms)
         paths = [None] * source.n_phantoms
-        names = [f"phantom-{number}" for number in numbers]
+        names = [f"{PHANTOM}-{number}" for number in numbers]
         rows: list[dict[str, str]] = [{} for _ in numbers]
         patients = names
     else:
@@ -72,7 +88,24 @@ def list_source(source: Source, root: Path) -> list[Entry]:
             allowed="all or none of the images of a patient",
             todo="name patients under validation, or hold whole ones out",
         )
-    return [Entry(*one) for one in zip(names, paths, patients, held_out, strict=True)]
+    every = [Entry(*one) for one in zip(names, paths, patients, held_out, strict=True)]
+    return every if source.neighbours else _thinned(every, source)
+
+
+def _thinned(entries: Sequence[Entry], source: Source) -> list[Entry]:
+    """As many as the source asks for of each side, evenly spread."""
+    kept: set[str] = set()
+    for most, held_out in ((source.n_most, False), (source.n_most_held_out, True)):
+        side = [entry.name for entry in entries if entry.held_out == held_out]
+        kept.update(evenly_spread(side, most) if most else side)
+    return [entry for entry in entries if entry.name in kept]
+
+
+def evenly_spread(items: Sequence[T], most: int) -> list[T]:
+    """At most `most` of them, evenly spread."""
+    n = len(items)
+    places = np.linspace(0, n - 1, min(n, most)).round().astype(int)
+    return [items[place] for place in places]
 
 
 def last_number(name: str) -> str:
@@ -104,7 +137,7 @@ def find_pictures(source: Pictures, root: Path) -> list[Path]:
             f"{source.name!r}",
         )
     names = {path.stem for path in found}
-    _check_names(source, "exclude", source.exclude, names)
+    check_names(source, "exclude", source.exclude, names)
     kept = [path for path in found if path.stem not in source.exclude]
     return sorted(kept, key=lambda path: natural_key(path.name))
 
@@ -173,6 +206,8 @@ def _held_out(
                 allowed=", ".join(sorted({row[rule.column] for row in rows})),
             )
         return chosen
+    if isinstance(rule, BlocksHeldOut):
+        raise ValueError(f"{source.name} is no ground truth")
     if isinstance(rule, FractionHeldOut | FoldHeldOut):
         order = _shuffled(patients, rule.seed)
         if isinstance(rule, FoldHeldOut):
@@ -185,7 +220,7 @@ def _held_out(
         numbers = [last_number(name) for name in names]
         return [bool(n) and first <= int(n) <= last for n in numbers]
     given = {str(name) for name in rule}
-    _check_names(source, "validation", given, {*names, *patients})
+    check_names(source, "validation", given, {*names, *patients})
     return [n in given or p in given for n, p in zip(names, patients, strict=True)]
 
 
@@ -197,9 +232,16 @@ def _shuffled(patients: Sequence[str], seed: int) -> list[str]:
     )
 
 
-def _check_names(
+def check_names(
     source: Pictures, field: str, given: Sequence[str] | set[str], known: set[str]
 ) -> None:
+    """Check that a field of a source names only what there is.
+
+    Raises
+    ------
+    RecipeError
+        Otherwise.
+    """
     strange = sorted(set(given) - known)
     if strange:
         raise RecipeError(

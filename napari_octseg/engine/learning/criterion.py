@@ -45,7 +45,11 @@ class Criterion:
         )
 
     def __call__(
-        self, outputs: Sequence[Tensor], codes: Tensor, membership: Tensor
+        self,
+        outputs: Sequence[Tensor],
+        codes: Tensor,
+        membership: Tensor,
+        counts: Tensor | None = None,
     ) -> Tensor:
         """Loss of a batch.
 
@@ -57,25 +61,32 @@ class Criterion:
             (N, H, W) uint8 codes of each sample's own data set, with `IGNORE`.
         membership
             (N, n_codes, n_classes) bool, see `code_logits`; on the CPU.
+        counts
+            (N, H, W) float32: how much each pixel counts; None: all alike.
         """
-        return torch.stack([self._one(o, codes, membership) for o in outputs]).mean()
+        losses = [self._one(o, codes, membership, counts) for o in outputs]
+        return torch.stack(losses).mean()
 
-    def _one(self, logits: Tensor, codes: Tensor, membership: Tensor) -> Tensor:
+    def _one(
+        self, logits: Tensor, codes: Tensor, membership: Tensor, counts: Tensor | None
+    ) -> Tensor:
         log_probability = code_logits(logits, membership.to(logits.device))
         total = logits.new_zeros((), dtype=torch.float32)
         for name, weight in self.weights.items():
             if self.frequency is not None and name == MEDIAN_FREQUENCY:
                 rarity = self.frequency.of(membership)
-                loss = cross_entropy(log_probability, codes, rarity)
+                loss = cross_entropy(log_probability, codes, counts, rarity)
             elif LOSSES[name] is dice:
-                loss = _dice_of_each(log_probability, codes, membership)
+                loss = _dice_of_each(log_probability, codes, membership, counts)
             else:
-                loss = LOSSES[name](log_probability, codes)
+                loss = LOSSES[name](log_probability, codes, counts)
             total = total + weight * loss
         return total
 
 
-def _dice_of_each(log_probability: Tensor, codes: Tensor, membership: Tensor) -> Tensor:
+def _dice_of_each(
+    log_probability: Tensor, codes: Tensor, membership: Tensor, counts: Tensor | None
+) -> Tensor:
     """Dice of each data set in the batch, weighted by its share of the samples.
 
     Code 3 of one data set is not code 3 of another, so they cannot be pooled.
@@ -85,5 +96,6 @@ def _dice_of_each(log_probability: Tensor, codes: Tensor, membership: Tensor) ->
     for kind in range(len(kinds)):
         same = kind_of == kind
         share = float(same.sum()) / len(same)
-        total = total + share * dice(log_probability[same], codes[same])
+        own = None if counts is None else counts[same]
+        total = total + share * dice(log_probability[same], codes[same], own)
     return total

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from napari_octseg.engine.device import choose_device
+import torch
+
+from napari_octseg.engine.device import choose_device, fast_dtypes
 from napari_octseg.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ def launch_fabric(
         Devices of each node, and nodes.
     precision
         As Fabric names it: ``bf16-mixed``, ``32-true``, ``16-mixed``. bf16 keeps the
-        range of float32: no loss scaling is needed on any device.
+        range of float32: no loss scaling is needed on any device. A processor that
+        would only emulate bf16 computes in float32, which is faster there.
 
     Raises
     ------
@@ -45,6 +48,12 @@ def launch_fabric(
     # It tells in log lines what the user has just asked for, and sets its own level.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     chosen = choose_device(device).device
+    if (
+        precision == "bf16-mixed"
+        and chosen.type == "cpu"
+        and torch.bfloat16 not in fast_dtypes(chosen)
+    ):
+        precision = "32-true"
     alone = n_devices == 1 and chosen.index is not None
     try:
         fabric = Fabric(

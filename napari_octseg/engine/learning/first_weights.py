@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from napari_octseg.bundles.registry import find_bundle, load_network
 from napari_octseg.engine.data.split import list_source
 from napari_octseg.engine.recipe import read_recipe
-from napari_octseg.errors import RecipeError
+from napari_octseg.errors import ModelError, RecipeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from torch import nn
 
     from napari_octseg.engine.data.source import Source
+    from napari_octseg.engine.data.split import Entry
     from napari_octseg.engine.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -78,27 +80,60 @@ def check_start(recipe: Recipe, data: Path) -> None:
     RecipeError
         If a held-out patient was trained on: figures on him would mean nothing.
     """
-    start = recipe.start
+    for earlier, start in ancestors(recipe.start):
+        for source in recipe.sources:
+            for other in earlier.sources:
+                _check_source(source, other, start, data)
+
+
+def ancestors(start: str) -> Iterator[tuple[Recipe, str]]:
+    """Recipes of a bundle, of the one that it was started from, and so on.
+
+    Ends at one without a recipe, or that is no longer there.
+
+    Parameters
+    ----------
+    start
+        Name or folder of the first bundle, or nothing.
+
+    Yields
+    ------
+    Each recipe, and the name of its bundle.
+
+    Raises
+    ------
+    ModelError
+        If there is no first bundle.
+    """
     visited: set[str] = set()
     while start and start not in visited:
+        try:
+            folder = find_bundle(start).folder
+        except ModelError:
+            if not visited:
+                raise
+            logger.warning("%s is gone: what it was trained on is unknown", start)
+            return
         visited.add(start)
-        path = find_bundle(start).folder / "recipe.json"
+        path = folder / "recipe.json"
         if not path.is_file():
             logger.warning("%s has no recipe: what it was trained on is unknown", start)
             return
         earlier = read_recipe(path)
-        for source in recipe.sources:
-            for other in earlier.sources:
-                _check_source(source, other, start, data)
+        yield earlier, start
         start = earlier.start
 
 
 def _check_source(source: Source, other: Source, start: str, data: Path) -> None:
-    if source.kind == "phantom" or source.folder != other.folder:
+    if source.kind == "phantom":
         return
-    held_out = {e.path: e for e in list_source(source, data) if e.held_out}
-    trained = {e.path for e in list_source(other, data) if not e.held_out}
-    seen = sorted({held_out[path].patient for path in held_out if path in trained})
+    if source.data_set and source.data_set == other.data_set:
+        other = other.model_copy(update={"folder": source.folder})  # it may have moved
+    if source.kind != other.kind or source.folder != other.folder:
+        return
+    held_out = {_key(e): e for e in list_source(source, data) if e.held_out}
+    trained = {_key(e) for e in list_source(other, data) if not e.held_out}
+    seen = sorted({held_out[key].patient for key in held_out if key in trained})
     if seen:
         raise RecipeError(
             f"The model {start!r} was trained on {', '.join(seen)} of "
@@ -106,3 +141,8 @@ def _check_source(source: Source, other: Source, start: str, data: Path) -> None
             allowed="a start that has not seen them, or no start",
             todo="hold out what the earlier recipe held out",
         )
+
+
+def _key(entry: Entry) -> object:
+    """The same for the same image, whatever the source calls it."""
+    return entry.path or entry.name

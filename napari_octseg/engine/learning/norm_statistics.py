@@ -31,7 +31,7 @@ def gathering(network: nn.Module) -> Iterator[None]:
     """
     layers = norm_layers(network)
     network.eval()
-    kept = [layer.momentum for layer in layers]
+    momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
         layer.momentum = None  # cumulative: every batch counts the same
@@ -39,13 +39,15 @@ def gathering(network: nn.Module) -> Iterator[None]:
     try:
         yield
     finally:
-        for layer, momentum in zip(layers, kept, strict=True):
+        for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
         network.eval()
 
 
 @torch.no_grad()
-def refresh_statistics(network: nn.Module, images: Iterable[Tensor]) -> None:
+def refresh_statistics(
+    network: nn.Module, images: Iterable[Tensor], kept: Iterable[nn.Module] = ()
+) -> None:
     """Put the plain mean over `images` in place of all running statistics.
 
     Izmailov et al., "Averaging Weights Leads to Wider Optima", UAI 2018. The network is

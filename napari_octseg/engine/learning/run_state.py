@@ -16,6 +16,7 @@ from napari_octseg.engine.learning.norm_statistics import (
 )
 from napari_octseg.engine.learning.optimisers import make_optimiser
 from napari_octseg.engine.learning.schedule import Schedule
+from napari_octseg.engine.learning.scope import kept_parts, limit_training, trained
 from napari_octseg.engine.learning.validation import held_out_overlaps
 from napari_octseg.engine.preprocess import normalise
 from napari_octseg.errors import RecipeError
@@ -33,9 +34,7 @@ if TYPE_CHECKING:
     from napari_octseg.engine.recipe import Recipe
 
 _WORDS = ("version", "title", "description", "limits", "licence", "reference", "split")
-_LENGTH = ("n_steps", "validate_every", "patience")
-_N_BATCHES = 32
-"""Batches whose statistics batch norm takes before a validation."""
+_LENGTH = ("n_steps", "validate_every", "minutes", "patience")
 
 
 def plan_of(recipe: Recipe) -> str:
@@ -101,10 +100,16 @@ class RunState:
     ----------
     network, optimiser
         As Fabric wraps them.
+    plain
+        The network itself.
     average
         The network with the running mean of the weights.
     step
         Updates done.
+    n_at_once
+        Crops that the device has room for.
+    seconds
+        Time that the run took until it was saved.
     best, stale
         Best score of the validations; how many since then were no better.
     """
@@ -115,10 +120,11 @@ class RunState:
         plain = build(recipe.architecture.name, recipe.architecture.arguments)
         self.origin = take_weights(plain, recipe.start) if recipe.start else ""
         plain = plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._plain = plain
+        limit_training(plain, recipe.train_only)
+        self.plain = plain
         self._optimiser = make_optimiser(
             recipe.optimiser,
-            plain.parameters(),
+            trained(plain),
             learning_rate=recipe.learning_rate,
             momentum=recipe.momentum,
             weight_decay=recipe.weight_decay,
@@ -133,6 +139,8 @@ class RunState:
             data.reseed(recipe.seed + 1000 * fabric.global_rank)
         torch.manual_seed(recipe.seed + fabric.global_rank)  # dropout
         self.step = 0
+        self.n_at_once = recipe.batch_size
+        self.seconds = 0.0
         self.best = -1.0
         self.stale = 0
 
@@ -144,7 +152,7 @@ class RunState:
     def follow(self) -> None:
         """Move the running mean towards the weights; fast in the beginning."""
         decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
-        new = self._plain.state_dict()
+        new = self.plain.state_dict()
         with torch.no_grad():
             for name, mean in self.average.state_dict().items():
                 # Batch norm counts its batches in whole numbers.
@@ -161,11 +169,16 @@ class RunState:
     def _refresh_average(self) -> None:
         """Give the running mean of the weights batch-norm statistics of its own."""
         layers = norm_layers(self.average)
-        if not layers:
+        # Before the first update the statistics are those of the weights.
+        if not layers or not self.step or not self.recipe.norm_batches:
             return
         drawn = self.data.state_dict()
         with self.fabric.autocast():
-            refresh_statistics(self.average, self._some_images())
+            refresh_statistics(
+                self.average,
+                self._some_images(),
+                kept=kept_parts(self.average, self.recipe),
+            )
         # The training goes on with the crops that it would have had.
         self.data.load_state_dict(drawn)
         if self.fabric.world_size > 1:
@@ -175,7 +188,7 @@ class RunState:
                     own.copy_(cast("Tensor", self.fabric.all_reduce(own)))  # their mean
 
     def _some_images(self) -> Iterator[Tensor]:
-        for _ in range(_N_BATCHES):
+        for _ in range(self.recipe.norm_batches):
             crops = self.data.batch(self.recipe.batch_size).images
             images = normalise(crops, self.recipe.input.intensity)
             yield self.fabric.to_device(images).to(memory_format=torch.channels_last)
@@ -188,7 +201,7 @@ class RunState:
         self.stale = 0 if better else self.stale + 1
         return better
 
-    def save(self, run: Path, *, best: bool) -> None:
+    def save(self, run: Path, *, best: bool, seconds: float = 0.0) -> None:
         """Write ``last.pt``, and ``best.pt`` if the weights are the best so far."""
         random = self._random_states()
         if not self.fabric.is_global_zero:
@@ -201,13 +214,14 @@ class RunState:
             )
         adversary = self.adversary
         state = {
-            "network": self._plain.state_dict(),
+            "network": self.plain.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
             "adversary": adversary.state_dict() if adversary else None,
             "random": random,
             "step": self.step,
+            "seconds": seconds,
             "best": self.best,
             "stale": self.stale,
             "plan": plan,
@@ -218,13 +232,14 @@ class RunState:
         """Go on from what `read_last` found; from the beginning if that is empty."""
         if not saved:
             return
-        self._plain.load_state_dict(saved["network"])
+        self.plain.load_state_dict(saved["network"])
         self.average.load_state_dict(saved["average"])
         self._optimiser.load_state_dict(saved["optimiser"])
         self.schedule.load_state_dict(saved["schedule"])
         if self.adversary is not None:
             self.adversary.load_state_dict(saved["adversary"])
         self.step, self.best, self.stale = saved["step"], saved["best"], saved["stale"]
+        self.seconds = saved.get("seconds", 0.0)  # earlier forms did not count it
         if len(saved["random"]) == self.fabric.world_size:
             self._set_random(saved["random"][self.fabric.global_rank])
 

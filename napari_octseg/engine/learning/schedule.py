@@ -32,14 +32,24 @@ class Schedule:
         self.stale = 0
         self.n_decays = 0
 
-    def rate(self, step: int) -> float:
-        """Learning rate of the update after `step` updates."""
+    def rate(self, step: int, at: float | None = None) -> float:
+        """Learning rate of the update after `step` updates.
+
+        Parameters
+        ----------
+        step
+            Updates done.
+        at
+            How far the run is, in updates: more than `step` where its time will end
+            before its updates do.
+        """
         recipe = self.recipe
         if step < recipe.warm_up:
             return recipe.learning_rate * (step + 1) / recipe.warm_up
         if recipe.schedule == "cosine":
             n_left = max(recipe.n_steps - recipe.warm_up, 1)
-            done = min((step - recipe.warm_up) / n_left, 1)
+            far = step if at is None else at
+            done = min(max(far - recipe.warm_up, 0) / n_left, 1)
             fall = (1 + math.cos(math.pi * done)) / 2
             return recipe.learning_rate * (_LAST + (1 - _LAST) * fall)
         n_decays = self.n_decays

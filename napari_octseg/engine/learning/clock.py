@@ -1,0 +1,71 @@
+"""How far a training is: by its updates, or by the time that it may take."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_octseg.engine.recipe import Recipe
+
+
+class Clock:
+    """Follows a run to the end of its updates or of its time, whichever comes first.
+
+    Parameters
+    ----------
+    recipe
+        Tells how many updates there are, and how many between two validations.
+    seconds
+        Time for all updates and validations; None: as long as they take.
+    step, spent
+        Updates that an earlier part of the run did, and the seconds that it took.
+    """
+
+    def __init__(
+        self, recipe: Recipe, seconds: float | None, *, step: int, spent: float
+    ) -> None:
+        self._recipe = recipe
+        self._seconds = seconds
+        self._began = time.monotonic() - spent
+        self._last_s = 0.0  # what the last validation took
+        self._n_validated = int(self.at(step) // recipe.validate_every)
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the begin of the run."""
+        return time.monotonic() - self._began
+
+    def at(self, step: int) -> float:
+        """How far the run is after `step` updates, 0…n_steps.
+
+        More than `step` where the time will be over before the updates are done.
+        """
+        n_steps = self._recipe.n_steps
+        if self._seconds is None:
+            return step
+        # The end needs a validation of its own.
+        left = max(self._seconds - self._last_s, 1e-9)
+        return min(max(step, n_steps * self.spent / left), n_steps)
+
+    def n_steps(self, step: int) -> int:
+        """Updates that there will be, as far as can be told."""
+        far = self.at(step)
+        if far <= step:
+            return self._recipe.n_steps
+        return max(step, round(self._recipe.n_steps * step / far))
+
+    def is_over(self, step: int) -> bool:
+        """Whether all updates are done, or their time is over."""
+        return self.at(step) >= self._recipe.n_steps
+
+    def is_validation_due(self, step: int) -> bool:
+        """Whether it is time for a validation: as often as the recipe says."""
+        n = int(self.at(step) // self._recipe.validate_every)
+        due = n > self._n_validated or self.is_over(step)
+        self._n_validated = max(n, self._n_validated)
+        return due
+
+    def validated(self, seconds: float) -> None:
+        """Take note of how long a validation took."""
+        self._last_s = seconds
