@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_octseg.groundtruth.graded_scan import GradedScan
+    from napari_octseg.volume import OCTVolume
 
 FILE_NAME = "provenance.json"
 _SCHEMA = "napari-octseg export 1"
@@ -146,6 +147,13 @@ class Sidecar:
 
     path: Path
     entries: Mapping[str, Mapping[str, Any]]
+
+    def name_of(self, volume: OCTVolume) -> str | None:
+        """Name of the scan with these pixels; None if it is none of them."""
+        wanted = scan_hash(volume) if self.entries else ""
+        return next(
+            (n for n, e in self.entries.items() if e.get("scan_hash") == wanted), None
+        )
 
     def has_labels_of(self, scan: GradedScan) -> bool:
         """Whether the labels are those that were written, as far as it is known."""
