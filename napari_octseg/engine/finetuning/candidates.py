@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_octseg.bundles.card import read_card
 from napari_octseg.bundles.part import readable_json
 from napari_octseg.bundles.registry import (
     Bundle,
@@ -19,6 +20,7 @@ from napari_octseg.bundles.registry import (
 from napari_octseg.engine.finetuning import run_folder
 from napari_octseg.engine.finetuning.gate import Comparison
 from napari_octseg.engine.finetuning.job import Job, read_job
+from napari_octseg.engine.finetuning.lineage import retired_dir
 from napari_octseg.engine.finetuning.lock import is_held
 from napari_octseg.engine.finetuning.worst import WorstBscan, read_worst
 from napari_octseg.errors import ModelError, ReadError, TaskError
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
 
 FINETUNE = "finetune.json"
 """File of an accepted bundle: what it was fine-tuned on, how, and how it was judged."""
-RETIRED = "_retired"
-"""Folder of the user's models that were rolled back; the registry looks past it."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -98,8 +98,8 @@ def check_name(name: str) -> None:
             "or digit",
         )
     taken = [bundle.name for bundle in list_bundles()]
-    retired = user_models_dir() / RETIRED / name
-    if name in taken or (user_models_dir() / name).exists() or retired.exists():
+    places = (user_models_dir() / name, retired_dir() / name)
+    if name in taken or any(place.exists() for place in places):
         raise ModelError(
             f"A model is called {name!r} already",
             allowed="a name that no model has, retired ones included: a model is "
@@ -111,7 +111,7 @@ def check_name(name: str) -> None:
 def free_name(name: str) -> str:
     """The name with the first number behind it that no model has."""
     taken = {bundle.name for bundle in list_bundles()}
-    taken |= {path.name for path in (user_models_dir() / RETIRED).glob("*")}
+    taken |= {path.name for path in retired_dir().glob("*")}
     first = re.sub(r"-\d+$", "", name)
     number = 2
     while f"{first}-{number}" in taken:
@@ -205,7 +205,7 @@ def record_of(candidate: Candidate) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "time": job.time,
-        "parent": job.parent,
+        "parent": read_card(candidate.bundle / "card.json").training.parent,
         "data": {
             "name": job.data_name,
             "sha256": job.data_digest,
