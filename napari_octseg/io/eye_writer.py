@@ -68,8 +68,8 @@ def write_eye(volume: OCTVolume, path: Path) -> None:
         data=np.asarray(volume.data),
         meta=meta,
         localizer=localizer,
-        # eyepy cannot estimate this for a single B-scan
-        transformation=affine() if volume.n_bscans == 1 else None,
+        # eyepy cannot estimate this for a single B-scan, nor for a single A-scan
+        transformation=affine() if 1 in (volume.n_bscans, volume.width) else None,
     )
     if volume.n_bscans > 1 and volume.localizer and volume.positions is not None:
         eye.localizer_transform = None  # eyepy then takes it from the positions

@@ -149,11 +149,10 @@ class Sidecar:
     entries: Mapping[str, Mapping[str, Any]]
 
     def name_of(self, volume: OCTVolume) -> str | None:
-        """Name of the scan with these pixels; None if it is none of them."""
+        """Name of the scan with these pixels; None unless it is exactly one of them."""
         wanted = scan_hash(volume) if self.entries else ""
-        return next(
-            (n for n, e in self.entries.items() if e.get("scan_hash") == wanted), None
-        )
+        names = [n for n, e in self.entries.items() if e.get("scan_hash") == wanted]
+        return names[0] if len(names) == 1 else None
 
     def has_labels_of(self, scan: GradedScan) -> bool:
         """Whether the labels are those that were written, as far as it is known."""
