@@ -64,13 +64,20 @@ class FluidCase:
         self, bscan: int
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
         """Image, truth and prediction of one B-scan, cut to where there is fluid."""
-        truth, said = self.truth[bscan], self.predicted[bscan]
-        where = np.nonzero(truth | said)
-        box = tuple(
+        box = self.box(bscan)
+        return (
+            self.images[bscan][box],
+            self.truth[bscan][box],
+            self.predicted[bscan][box],
+        )
+
+    def box(self, bscan: int) -> tuple[slice, ...]:
+        """Rows and columns around what is, or is said to be, fluid in a B-scan."""
+        where = np.nonzero(self.truth[bscan] | self.predicted[bscan])
+        return tuple(
             slice(max(int(at.min()) - _MARGIN_PX, 0), int(at.max()) + _MARGIN_PX)
             for at in where
         )
-        return self.images[bscan][box], truth[box], said[box]
 
 
 def phantom_fluid(
@@ -81,7 +88,7 @@ def phantom_fluid(
     codes = [FINDING_SET.index(f) for f in findings]
     truth = list(np.isin(phantom.findings, codes))
     images = [phantom.volume.bscan_as_shown(i) for i in range(shape[0])]
-    predicted, unsure = _said(phantom.volume, findings)
+    predicted, unsure = said_by(MODEL, phantom.volume, findings)
     return FluidCase(
         name, images, truth, list(predicted), list(unsure), neighbours=True
     )
@@ -142,7 +149,10 @@ def _one_each(
 def _real_case(
     name: str, bscans: list[LabelledBscan], recipe: Recipe, fluid: tuple[str, ...]
 ) -> FluidCase:
-    said = [_said(OCTVolume(np.asarray(b.volume.data[b.index])), fluid) for b in bscans]
+    said = [
+        said_by(MODEL, OCTVolume(np.asarray(b.volume.data[b.index])), fluid)
+        for b in bscans
+    ]
     return FluidCase(
         name,
         [b.volume.bscan_as_shown(b.index) for b in bscans],
@@ -165,10 +175,11 @@ def _fluid(
     return is_fluid[bscan.codes]
 
 
-def _said(
-    volume: OCTVolume, fluid: tuple[str, ...]
+def said_by(
+    model: str, volume: OCTVolume, fluid: tuple[str, ...] = ("IRF", "SRF", "PED")
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    result = segment(volume, MODEL, device="cpu")
+    """Where a model sees fluid, and how unsure it is, of all B-scans of a volume."""
+    result = segment(volume, model, device="cpu")
     assert isinstance(result, Segmentation)
     codes = [result.label_set.index(name) for name in fluid]
     return np.isin(result.labels, codes), result.uncertainty

@@ -1,0 +1,192 @@
+"""Data sets that a base model is trained without, and then fine-tuned on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_octseg.bundles.registry import find_bundle
+from napari_octseg.engine.data.datasets import code_table, load_source
+from napari_octseg.engine.recipe import Recipe, read_recipe
+from napari_octseg.groundtruth.graded_scan import GradedScan
+from napari_octseg.labels import BACKGROUND, IGNORE, LabelSet
+from napari_octseg.volume import OCTVolume
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_octseg.engine.data.datasets import LabelledBscan
+    from napari_octseg.engine.data.source import Source
+
+LEAST_PX = 100
+"""Pixels of findings from which a B-scan is worth correcting first."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A data set of a shipped model's recipe that its base does not know.
+
+    Attributes
+    ----------
+    model, source
+        Shipped model that was trained on all, and its source that is left out.
+    base, title
+        Name and title of the base model.
+    changes
+        Of its recipe, beside the source: it is trained for fewer steps.
+    exclude
+        Source → its images that may be of the same eyes.
+    coarse
+        Name of the class in which the labels put all classes that they do not tell
+        apart; empty if they tell all apart.
+    """
+
+    model: str
+    source: str
+    base: str
+    title: str
+    changes: dict[str, Any]
+    exclude: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    coarse: str = ""
+
+
+DOMAINS = {
+    "mendeley": Domain(
+        "octid-unet",
+        "Mendeley",
+        "base-without-mendeley",
+        "OCTID U-Net without Mendeley",
+        {"n_steps": 1700, "validate_every": 200},
+    ),
+    "duke": Domain(
+        "retouch-fluid",
+        "Duke DME",
+        "base-without-duke",
+        "RETOUCH fluid without Duke",
+        {"n_steps": 1300, "validate_every": 200},
+        # May be an eye of Duke patient 1.
+        exclude={"RASP": ("Spectralis_1",)},
+        coarse="fluid",
+    ),
+}
+
+
+def full_recipe(domain: Domain) -> Recipe:
+    """Recipe of the shipped model: what labels mean, and who is held out."""
+    return read_recipe(find_bundle(domain.model).folder / "recipe.json")
+
+
+def base_recipe(domain: Domain) -> Recipe:
+    """Recipe of the base: that of the shipped model without the data set."""
+    full = full_recipe(domain)
+    sources = [
+        source.model_dump()
+        | {"exclude": (*source.exclude, *domain.exclude.get(source.name, ()))}
+        for source in full.sources
+        if source.name != domain.source
+    ]
+    changed = {
+        "name": domain.base,
+        "version": "1",
+        "title": domain.title,
+        "sources": sources,
+        **domain.changes,
+    }
+    return Recipe.model_validate({**full.model_dump(), **changed})
+
+
+def source_of(domain: Domain) -> Source:
+    """The data set, as the shipped model's recipe has it."""
+    return next(s for s in full_recipe(domain).sources if s.name == domain.source)
+
+
+def training_bscans(domain: Domain, data: Path) -> list[LabelledBscan]:
+    """Its B-scans that the shipped model was trained on."""
+    found = load_source(source_of(domain), data, full_recipe(domain))
+    return [bscan for bscan in found if not bscan.held_out]
+
+
+def drawn(bscans: Sequence[LabelledBscan], n: int, seed: int) -> list[LabelledBscan]:
+    """`n` B-scans, or all if there are fewer; those with findings come first.
+
+    The same seed gives the same order: what is drawn of 5 is in what is drawn of 10.
+    """
+    order = np.random.default_rng(seed).permutation(len(bscans))
+    mixed = [bscans[i] for i in order]
+    return sorted(mixed, key=lambda one: _n_findings(one) < LEAST_PX)[:n]
+
+
+def _n_findings(bscan: LabelledBscan) -> int:
+    return int(((bscan.codes > 0) & (bscan.codes != IGNORE)).sum())
+
+
+def label_set_of(domain: Domain) -> tuple[LabelSet, tuple[str, ...]]:
+    """Classes that a grader of this data set has, and the layers among them."""
+    recipe = full_recipe(domain)
+    if domain.coarse:
+        return LabelSet.of(BACKGROUND, domain.coarse), ()
+    return recipe.label_set, recipe.layers
+
+
+def graded(
+    bscan: LabelledBscan, domain: Domain, labels: NDArray[np.uint8] | None = None
+) -> GradedScan:
+    """A B-scan as a grader would give it: a scan of its own.
+
+    Parameters
+    ----------
+    bscan
+        With its labels.
+    domain
+        Which it is of.
+    labels
+        (depth, width) class indices of `label_set_of` to take instead of the truth.
+    """
+    label_set, layers = label_set_of(domain)
+    if labels is None:
+        labels = true_labels(bscan, domain)
+    return GradedScan(
+        name=bscan.name,
+        patient=f"patient-{bscan.patient}",
+        volume=OCTVolume(
+            np.asarray(bscan.volume.data[bscan.index]), spacing=bscan.volume.spacing
+        ),
+        labels=labels[None],
+        label_set=label_set,
+        layers=layers,
+    )
+
+
+def true_labels(bscan: LabelledBscan, domain: Domain) -> NDArray[np.uint8]:
+    """(depth, width) class indices of `label_set_of`, `IGNORE` where nobody knows.
+
+    Background that may as well be another class (the choroid below the retina) is
+    known above the first labelled pixel of a column only.
+    """
+    recipe = full_recipe(domain)
+    label_set, _ = label_set_of(domain)
+    table = code_table(bscan.source, recipe.classes)
+    labels = np.full(bscan.codes.shape, IGNORE, np.uint8)
+    for code, row in enumerate(table.membership):
+        members = [c for c, m in zip(recipe.classes, row, strict=True) if m]
+        here = bscan.codes == code
+        if len(members) == 1:
+            labels[here] = label_set.index(members[0])
+        elif BACKGROUND not in members and domain.coarse:
+            labels[here] = label_set.index(domain.coarse)
+        elif BACKGROUND in members:
+            labels[here & _above(bscan.codes)] = 0
+    return labels
+
+
+def _above(codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Pixels above the first layer of their column."""
+    layer = (codes > 0) & (codes != IGNORE)
+    begun = np.logical_or.accumulate(layer, axis=0)
+    above: NDArray[np.bool_] = ~begun & layer.any(axis=0)
+    return above

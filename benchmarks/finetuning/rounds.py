@@ -1,0 +1,138 @@
+"""One patient after the other: a simulated grader corrects what a model says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.grading.brush_regions import MOST_ACTIONS, TARGETS, dice
+from benchmarks.grading.cost import KEY_S, MENTAL_S
+from benchmarks.grading.hand import ERROR_PX, Hand
+from benchmarks.grading.region_tools import correct_regions
+from napari_octseg.editing.queue import Evidence, what_next
+from napari_octseg.editing.review import ReviewState
+from napari_octseg.editing.signal_quality import signal_quality
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from benchmarks.grading.fluid_cases import FluidCase
+
+    Mask = NDArray[np.bool_]
+
+FLUID_ERROR_PX = ERROR_PX / 2
+"""Fluid is corrected at twice the magnification of layers."""
+_ACCEPT_S = MENTAL_S + KEY_S
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """A B-scan that is finished.
+
+    Attributes
+    ----------
+    way, patient, bscan
+        Whether models are fine-tuned between patients; whose B-scan it is; its name.
+    model
+        What had been said of it by.
+    actions, seconds
+        To the quality bar, the key that accepts it included. One that never got there
+        counts with all that was tried.
+    actions_80
+        To Dice 0.80.
+    dice_before, dice
+        What the model reached, and the grader.
+    """
+
+    way: str
+    patient: str
+    bscan: str
+    model: str
+    actions: int
+    seconds: float
+    actions_80: int
+    dice_before: float
+    dice: float
+
+
+def order_of(case: FluidCase) -> list[int]:
+    """B-scans in the order in which the queue proposes them."""
+    n = len(case.images)
+    evidence = Evidence(
+        states=np.full(n, ReviewState.PREDICTED, np.uint8),
+        uncertainty=np.stack(case.uncertainty) if case.uncertainty else None,
+        signal=np.array([signal_quality(image) for image in case.images], np.float32),
+    )
+    return [one.bscan for one in what_next(evidence, n=n)]
+
+
+def correct_patient(
+    case: FluidCase, names: Sequence[str], way: str, patient: str, model: str
+) -> tuple[list[Corrected], list[Mask]]:
+    """Correct all B-scans of a patient, in the order of the queue.
+
+    Parameters
+    ----------
+    case
+        Images, truth, and what the model says.
+    names
+        Of its B-scans.
+    way, patient, model
+        For the figures.
+
+    Returns
+    -------
+    figures
+        In the order in which they were corrected.
+    masks
+        What the grader left, in the order of the case.
+    """
+    masks = [said.copy() for said in case.predicted]
+    found = []
+    for b in order_of(case):
+        truth, said = case.truth[b], case.predicted[b]
+        actions, seconds, early = 0, 0.0, 0
+        if (truth | said).any():
+            image, inside, begun = case.around(b)
+            done = correct_regions(image, inside, begun, Hand(b, FLUID_ERROR_PX))
+            masks[b] = _put_back(said, case.box(b), done.mask)
+            actions, seconds = done.tally.actions, done.tally.seconds
+            early = done.at.get(TARGETS[0], (actions, seconds))[0]
+        found.append(
+            Corrected(
+                way,
+                patient,
+                names[b],
+                model,
+                min(actions, MOST_ACTIONS) + 1,
+                seconds + _ACCEPT_S,
+                early + 1,
+                dice(said, truth),
+                dice(masks[b], truth),
+            )
+        )
+    return found, masks
+
+
+def _put_back(whole: Mask, box: tuple[slice, ...], part: Mask) -> Mask:
+    """What was corrected in a box, in the whole B-scan."""
+    done = np.zeros_like(whole)
+    done[box] = part
+    return done
+
+
+def running_total(rows: Sequence[Corrected]) -> list[int]:
+    """Actions until each B-scan was finished, beginning with 0."""
+    return [0, *np.cumsum([row.actions for row in rows]).tolist()]
+
+
+def by_patient(rows: Sequence[Corrected]) -> dict[str, int]:
+    """Actions for each patient, in the order in which they came."""
+    totals: dict[str, int] = {}
+    for row in rows:
+        totals[row.patient] = totals.get(row.patient, 0) + row.actions
+    return totals
