@@ -16,6 +16,8 @@ from napari_octseg.widgets._kept import keep_choice, kept_choice
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
+    from napari_octseg.groundtruth.data_set import DataSet
+
 logger = logging.getLogger(__name__)
 
 _KEY = "data_set"
@@ -45,6 +47,23 @@ class DataSetFolder(QObject):
         if self._folder is None or not self._folder.is_dir():
             return None
         return self._folder
+
+    @property
+    def missing(self) -> Path | None:
+        """The folder chosen last, if it is not there any more."""
+        return self._folder if self.folder is None else None
+
+    def open(self) -> DataSet | None:
+        """The data set in the folder; None without one.
+
+        Raises
+        ------
+        OctsegError
+            If the folder holds no data set that can be read.
+        """
+        from napari_octseg.groundtruth.data_set import DataSet
+
+        return None if self.folder is None else DataSet.open(self.folder)
 
     def choose(self, folder: Path) -> None:
         """Work with this data set, in all tabs and after a restart."""

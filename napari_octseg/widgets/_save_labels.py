@@ -25,7 +25,7 @@ from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._tasks import RunningTask, as_task, while_alive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from napari.layers import Labels
     from numpy.typing import NDArray
@@ -159,11 +159,14 @@ def default_name(layer: Labels) -> str:
     return (_NOT_IN_NAMES.sub("-", name).strip(" .-") or "labels") + ".tif"
 
 
-def order_check_of(layer: Labels) -> Callable[[], int] | None:
+def order_check_of(
+    layer: Labels, bscans: Sequence[int] | None = None
+) -> Callable[[], int] | None:
     """A function that counts where the layers of a correction are out of order.
 
-    It looks at the labels as they are at this moment and may be called in another
-    thread. None for labels that nobody corrects, and for those without layers.
+    It looks at the labels as they are at this moment, on these B-scans or on all, and
+    may be called in another thread. None for labels that nobody corrects, and for those
+    without layers.
     """
     facts = facts_of(layer)
     corrected: Boundaries | None = facts.get("corrected")
@@ -176,7 +179,8 @@ def order_check_of(layer: Labels) -> Callable[[], int] | None:
     def count() -> int:
         from napari_octseg.editing.guard import violations
 
-        return len(violations(labels, heights, layers, label_set, corrected.names))
+        found = violations(labels, heights, layers, label_set, corrected.names, bscans)
+        return len(found)
 
     return count
 

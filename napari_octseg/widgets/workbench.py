@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QTabBar, QTabWidget, QVBoxLayout, QWidget
 
 from napari_octseg.widgets.correct import CorrectWidget
+from napari_octseg.widgets.ground_truth import GroundTruthWidget
 from napari_octseg.widgets.measure import MeasureWidget
 from napari_octseg.widgets.scan import ScanWidget
 from napari_octseg.widgets.segment import SegmentWidget
@@ -17,20 +18,24 @@ if TYPE_CHECKING:
 
     from napari_octseg.widgets._panel import Panel
 
+_TAB_GAP = 13
+
 
 class WorkbenchWidget(QWidget):
-    """One tab per step: open a scan, segment it, correct and measure its labels."""
+    """One tab per step, from opening a scan to measuring it."""
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
         self.scan = ScanWidget(napari_viewer)
         self.segment = SegmentWidget(napari_viewer)
         self.correct = CorrectWidget(napari_viewer)
+        self.ground_truth = GroundTruthWidget(napari_viewer)
         self.measure = MeasureWidget(napari_viewer)
         self._panels: tuple[Panel, ...] = (
             self.scan,
             self.segment,
             self.correct,
+            self.ground_truth,
             self.measure,
         )
         self.tabs = QTabWidget()
@@ -38,6 +43,7 @@ class WorkbenchWidget(QWidget):
         self.tabs.addTab(self.scan, "Scan")
         self.tabs.addTab(self.segment, "Segment")
         self.tabs.addTab(self.correct, "Correct")
+        self.tabs.addTab(self.ground_truth, "Ground truth")
         self.tabs.addTab(self.measure, "Measure")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -52,8 +58,15 @@ class WorkbenchWidget(QWidget):
 
 
 class _RoomyTabBar(QTabBar):
-    """A tab bar with room for its titles: napari's theme cuts their upper edge."""
+    """A tab bar whose titles are all seen, side by side, in the narrowest dock.
+
+    napari's theme cuts their upper edge, and leaves room for four.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setStyleSheet("QTabBar, QTabBar::tab { padding: 3px 0; font-size: 8pt; }")
 
     def tabSizeHint(self, index: int) -> QSize:
-        hint = super().tabSizeHint(index)
-        return QSize(hint.width() + 12, hint.height() + 8)
+        title = self.fontMetrics().horizontalAdvance(self.tabText(index))
+        return QSize(title + _TAB_GAP, super().tabSizeHint(index).height() + 8)

@@ -7,6 +7,7 @@ from npe2 import PluginManifest
 
 import napari_octseg
 from napari_octseg.widgets.correct import CorrectWidget
+from napari_octseg.widgets.ground_truth import GroundTruthWidget
 from napari_octseg.widgets.measure import MeasureWidget
 from napari_octseg.widgets.scan import ScanWidget
 from napari_octseg.widgets.segment import SegmentWidget
@@ -32,6 +33,7 @@ def test_the_workbench_and_its_panels_are_in_the_menus(manifest):
         "Scan",
         "Segment",
         "Correct",
+        "Ground truth",
         "Measure",
     ]
     for menu in (
@@ -50,6 +52,7 @@ def test_the_workbench_and_its_panels_are_in_the_menus(manifest):
         ("Scan", ScanWidget),
         ("Segment", SegmentWidget),
         ("Correct", CorrectWidget),
+        ("Ground truth", GroundTruthWidget),
         ("Measure", MeasureWidget),
     ],
 )

@@ -12,6 +12,7 @@ from qtpy.QtCore import Qt
 
 from napari_octseg.phantom import LAYER_SET, PhantomSettings, make_phantom
 from napari_octseg.widgets._layers import add_scan, make_labels_layer
+from napari_octseg.widgets._panel import PANEL_WIDTH
 from napari_octseg.widgets.workbench import WorkbenchWidget
 
 pytestmark = pytest.mark.gui
@@ -23,13 +24,25 @@ def test_every_tab_works_and_none_is_dead(qtbot, viewer, models, volume):
     viewer.window.add_dock_widget(workbench, name="Workbench")
     tabs = workbench.tabs
     titles = [tabs.tabText(i) for i in range(tabs.count())]
-    assert titles == ["Scan", "Segment", "Correct", "Measure"]
+    assert titles == ["Scan", "Segment", "Correct", "Ground truth", "Measure"]
     where = tabs.tabBar().tabRect(1).center()
     qtbot.mouseClick(tabs.tabBar(), Qt.MouseButton.LeftButton, pos=where)
     assert tabs.currentWidget() is workbench.segment
     layer = add_scan(viewer, volume)
     assert workbench.scan.scan_chooser.layer is layer
     assert workbench.segment.scan_chooser.layer is layer
+
+
+def test_all_tabs_are_seen_side_by_side(qtbot, viewer, models):
+    workbench = WorkbenchWidget(viewer)
+    viewer.window.add_dock_widget(workbench, name="Workbench")
+    qtbot.waitUntil(workbench.isVisible)
+    bar = workbench.tabs.tabBar()
+    last = bar.tabRect(bar.count() - 1)
+    assert last.right() <= PANEL_WIDTH
+    for i in range(bar.count()):
+        title = bar.fontMetrics().horizontalAdvance(bar.tabText(i))
+        assert title < bar.tabRect(i).width()
 
 
 def test_choosing_a_scan_in_one_tab_chooses_it_in_the_other(

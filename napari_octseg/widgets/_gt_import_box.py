@@ -1,0 +1,382 @@
+"""Labels of others: into the data set, or into the correction that is open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+from napari_octseg.errors import OctsegError
+from napari_octseg.widgets._choosers import NarrowComboBox, ScanChooser
+from napari_octseg.widgets._fold import Fold
+from napari_octseg.widgets._gt_format_picker import FormatPicker, readable_formats
+from napari_octseg.widgets._gt_import_task import (
+    Found,
+    fitting_scans,
+    iter_add,
+    iter_read,
+    start_of,
+)
+from napari_octseg.widgets._gt_mapping_table import MappingTable
+from napari_octseg.widgets._gt_patient_field import PatientField
+from napari_octseg.widgets._gt_task_row import TaskRow, wrapped_label
+from napari_octseg.widgets._layers import volume_of
+from napari_octseg.widgets._messages import show_error
+from napari_octseg.widgets._panel_in_front import panel_in_front
+from napari_octseg.widgets._text import amber, counted
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_octseg.groundtruth.formats.registry import ExchangeFormat
+    from napari_octseg.groundtruth.graded_scan import GradedScan
+    from napari_octseg.groundtruth.versions import ScanVersion
+    from napari_octseg.labels import LabelSet
+    from napari_octseg.widgets._data_set_folder import DataSetFolder
+    from napari_octseg.widgets._gt_open_correction import OpenCorrection
+    from napari_octseg.widgets._gt_summary import Summary
+    from napari_octseg.widgets._panel import Panel
+
+_DATA_SET, _CORRECTION = "the data set", "the open correction"
+_NOWHERE = (
+    "Open a data set above, or a correction on the Correct tab: the labels go there."
+)
+_INTO_DATA_SET = "All B-scans with labels become ground truth."
+_INTO_CORRECTION = (
+    "B-scans that nobody has corrected get these labels, to be looked at and "
+    "corrected. One undo takes them back."
+)
+
+
+class ImportBox(QWidget):
+    """First what to read; then, once it is read, which class is which, and where to."""
+
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        folder: DataSetFolder,
+        correction: OpenCorrection,
+        panel: Panel,
+    ) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._folder = folder
+        self._correction = correction
+        self._summary: Summary | None = None
+        self.found: Found | None = None
+        self._build(viewer, panel)
+        self.picker.chosen.connect(self._on_format)
+        self.choose_button.clicked.connect(self._on_choose)
+        self.target_chooser.currentIndexChanged.connect(self._on_target)
+        self.import_button.clicked.connect(self._on_import)
+        self.mapping_table.changed.connect(self._title_classes)
+        self.patient_field.changed.connect(self._show_ready)
+        self.row.busy_changed.connect(self._on_busy)
+        correction.changed.connect(self._offer_targets)
+        self.scan_line.hide()
+        self.details.hide()
+
+    def _build(self, viewer: napari.Viewer, panel: Panel) -> None:
+        self.picker = FormatPicker(readable_formats, "import_format")
+        self.scan_chooser = ScanChooser(viewer, panel)
+        self.scan_line = QWidget()
+        scan_form = _form(self.scan_line)
+        scan_form.addRow("For the scan", self.scan_chooser)
+        self.choose_button = QPushButton("Choose file…")
+        self.row = TaskRow(panel)
+        self.details = QWidget()
+        self.name_label = QElidingLabel()
+        self.name_label.setElideMode(Qt.TextElideMode.ElideMiddle)
+        self.facts = wrapped_label()
+        self.target_chooser = NarrowComboBox()
+        self.target_note = wrapped_label()
+        self.mapping_table = MappingTable()
+        self.mapping_fold = Fold("Classes")
+        self.mapping_fold.body.addWidget(self.mapping_table)
+        self.patient_field = PatientField()
+        self.import_button = QPushButton("Import")
+        self.target_line, self.which_line = QWidget(), QWidget()
+        _form(self.target_line).addRow("Into", self.target_chooser)
+        self.which_chooser = NarrowComboBox()
+        _form(self.which_line).addRow("Labels of", self.which_chooser)
+        inner = QVBoxLayout(self.details)
+        inner.setContentsMargins(0, 4, 0, 0)
+        inner.setSpacing(6)
+        for widget in (
+            self.name_label,
+            self.facts,
+            self.target_line,
+            self.which_line,
+            self.mapping_fold,
+            self.patient_field,
+            self.target_note,
+            self.import_button,
+        ):
+            inner.addWidget(widget)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        for widget in (
+            self.picker,
+            self.scan_line,
+            self.choose_button,
+            self.details,
+            self.row,
+        ):
+            layout.addWidget(widget)
+
+    def show_summary(self, summary: Summary | None) -> None:
+        """Another data set is open, or none, or it has changed."""
+        self._summary = summary
+        self.patient_field.offer(() if summary is None else summary.patients)
+        self._offer_targets()
+
+    @property
+    def target(self) -> str:
+        """Where to import into; empty if there is nothing."""
+        return str(self.target_chooser.currentText())
+
+    def read(self, path: Path) -> None:
+        """Read a file or folder in the chosen format."""
+        chosen, volume = self.picker.format, None
+        if chosen is None:
+            return
+        try:
+            if chosen.read is None and self.scan_chooser.layer is not None:
+                volume = volume_of(self.scan_chooser.layer)
+            self.picker.remember()
+        except OctsegError as error:
+            show_error(self, error)
+            return
+        self._show_found(None)
+        self.row.start(
+            iter_read(chosen, path, volume), f"Reading {path.name}…", self._show_found
+        )
+
+    def _on_format(self, chosen: ExchangeFormat) -> None:
+        self.scan_line.setVisible(chosen.read is None)
+        self.choose_button.setText(
+            "Choose file…" if chosen.suffixes else "Choose folder…"
+        )
+        self._show_found(None)
+        self.row.say("")
+
+    def _on_choose(self) -> None:
+        chosen = self.picker.format
+        if chosen is None:
+            return
+        title = f"Import {chosen.title}"
+        if chosen.suffixes:
+            endings = " ".join(f"*{suffix}" for suffix in chosen.suffixes)
+            kinds = f"{chosen.title} ({endings});;All files (*)"
+            name, _ = QFileDialog.getOpenFileName(self, title, "", kinds)
+        else:
+            name = QFileDialog.getExistingDirectory(self, title)
+        if name:
+            self.read(Path(name))
+
+    def _show_found(self, found: Found | None) -> None:
+        self.found = found
+        self.details.setVisible(found is not None)
+        if found is None:
+            return
+        self.name_label.setText(found.path.name)
+        self.name_label.setToolTip(str(found.path))
+        self.facts.setText(found_text(found))
+        if len(found.patients) == 1:
+            self.patient_field.chooser.setEditText("")
+        self._offer_targets()
+        self.target_chooser.setCurrentText(self._likely_target(found))
+
+    def _likely_target(self, found: Found) -> str:
+        """One scan of the size of that being corrected is most likely that scan."""
+        grading = self._correction.grading
+        if grading is None or len(found.scans) > 1:
+            return _DATA_SET
+        fits = bool(fitting_scans(found, grading.labels.shape))
+        return _CORRECTION if fits else _DATA_SET
+
+    def _offer_targets(self) -> None:
+        """List where to import into; what was chosen stays, if it is there."""
+        chosen, chooser = self.target, self.target_chooser
+        targets = []
+        if self._summary is not None:
+            targets.append(_DATA_SET)
+        if self._correction.grading is not None:
+            targets.append(_CORRECTION)
+        if targets != [chooser.itemText(i) for i in range(chooser.count())]:
+            chooser.blockSignals(True)
+            chooser.clear()
+            chooser.addItems(targets)
+            if chosen in targets:
+                chooser.setCurrentIndex(targets.index(chosen))
+            chooser.blockSignals(False)
+        self._on_target()
+
+    def _on_target(self, _: int = 0) -> None:
+        found, ours = self.found, self._classes
+        if found is None:
+            return
+        self.target_line.setVisible(ours is not None)
+        self.mapping_fold.setVisible(ours is not None)
+        self.import_button.setVisible(ours is not None)
+        if ours is not None:
+            if self.mapping_table.show_classes(found.label_set, ours):
+                self.mapping_fold.set_unfolded(not self.mapping_table.is_by_name)
+            self._title_classes()
+        self._list_fitting()
+        self._show_ready()
+
+    def _title_classes(self) -> None:
+        table = self.mapping_table
+        n_left_out = len(table.left_out)
+        title = "all found by name" if table.is_by_name else "choose what each becomes"
+        if n_left_out:
+            title = f"{n_left_out} left out"
+        self.mapping_fold.button.setText(f"Classes: {title}")
+
+    def _list_fitting(self) -> None:
+        """Where several scans of a file fit the correction, one has to be chosen."""
+        names = [scan.name for scan in self._fitting]
+        chooser = self.which_chooser
+        if names != [chooser.itemText(i) for i in range(chooser.count())]:
+            chooser.clear()
+            chooser.addItems(names)
+        self.which_line.setVisible(len(names) > 1)
+
+    @property
+    def _fitting(self) -> list[GradedScan]:
+        """Scans of the file that have the size of the correction to import into."""
+        found, grading = self.found, self._correction.grading
+        if found is None or grading is None or self.target != _CORRECTION:
+            return []
+        return fitting_scans(found, grading.labels.shape)
+
+    @property
+    def _classes(self) -> LabelSet | None:
+        """Classes of where to import into."""
+        grading = self._correction.grading
+        if self.target == _CORRECTION and grading is not None:
+            return grading.label_set
+        if self.target == _DATA_SET and self._summary is not None:
+            return self._summary.label_set
+        return None
+
+    def _show_ready(self) -> None:
+        asks = self._asks_for_patient
+        self.patient_field.setVisible(asks)
+        note, ready = self._note(asks)
+        self.target_note.setText(note)
+        self.import_button.setEnabled(ready and not self.row.is_busy)
+
+    @property
+    def _asks_for_patient(self) -> bool:
+        """Whether the file is of one patient, whom the data set does not know yet."""
+        found, summary = self.found, self._summary
+        if found is None or summary is None or self.target != _DATA_SET:
+            return False
+        known = {entry.scan for entry in summary.scans}
+        return len(found.patients) == 1 and not known.issuperset(found.hashes)
+
+    def _note(self, asks_for_patient: bool) -> tuple[str, bool]:
+        """What importing means, or what it waits for; and whether it can be done."""
+        if not self.target:
+            return _NOWHERE, False
+        if self.target == _CORRECTION:
+            if not self._fitting:
+                return amber("No labels in it have the size of the open scan."), False
+            return _INTO_CORRECTION, True
+        if asks_for_patient and not self.patient_field.pseudonym:
+            return _INTO_DATA_SET + " Whose eye is it?", False
+        return _INTO_DATA_SET, True
+
+    def _on_import(self) -> None:
+        if self.found is None:
+            return
+        try:
+            if self.target == _CORRECTION:
+                self._into_correction(self.found)
+            else:
+                self._into_data_set(self.found)
+        except OctsegError as error:
+            show_error(self, error)
+
+    def _into_data_set(self, found: Found) -> None:
+        data_set = self._folder.open()
+        if data_set is None:
+            return
+        patient = self.patient_field.pseudonym
+        self.patient_field.forget()
+        steps = iter_add(data_set, found, self.mapping_table.mapping, patient)
+        self.row.start(
+            steps,
+            f"Importing {found.path.name}…",
+            self._on_added,
+            cancelled="Cancelled: scans before that are in the data set.",
+        )
+
+    def _on_added(self, versions: list[ScanVersion]) -> None:
+        self._show_found(None)
+        self.row.say(added_text(versions))
+
+    def _into_correction(self, found: Found) -> None:
+        correct, grading = self._correction.panel, self._correction.grading
+        if correct is None or grading is None:
+            return
+        scan = self._fitting[max(0, self.which_chooser.currentIndex())]
+        name = found.path.name
+        start = start_of(scan, name, self.mapping_table.mapping, grading)
+        self._show_found(None)
+        self.row.say(f"{name} was brought to the Correct tab.")
+        # Progress, Cancel and undo are there.
+        panel_in_front(self._viewer, self, type(correct), "Correct")
+        correct.header.take(start)
+
+    def _on_busy(self, busy: bool) -> None:
+        for widget in (self.picker, self.choose_button, self.details, self.scan_line):
+            widget.setEnabled(not busy)
+        if not busy:
+            self._show_ready()
+            # Also after an error: scans before it are there.
+            self._folder.touch()
+
+
+def found_text(found: Found) -> str:
+    """How many scans and graded B-scans a file holds."""
+    n_bscans = sum(len(scan.graded_bscans) for scan in found.scans)
+    parts = [counted(len(found.scans), "scan")]
+    if len(found.patients) > 1:
+        parts.append(counted(len(found.patients), "patient"))
+    parts.append(f"{counted(n_bscans, 'B-scan')} with labels")
+    return " · ".join(parts)
+
+
+def added_text(versions: list[ScanVersion]) -> str:
+    """What became of the scans of an import."""
+    n_new = sum(one.is_new and one.number == 1 for one in versions)
+    n_again = sum(one.is_new and one.number > 1 for one in versions)
+    parts = []
+    if n_new:
+        parts.append(f"{counted(n_new, 'scan')} added")
+    if n_again:
+        parts.append(f"{counted(n_again, 'scan')} with a new version")
+    if n_new + n_again < len(versions):
+        n_same = len(versions) - n_new - n_again
+        parts.append(f"{counted(n_same, 'scan')} as before")
+    return ", ".join(parts) + "."
+
+
+def _form(widget: QWidget) -> QFormLayout:
+    form = QFormLayout(widget)
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return form

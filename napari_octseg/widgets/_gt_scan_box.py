@@ -1,0 +1,362 @@
+"""The correction that is open, on its way into the data set."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QGroupBox,
+    QMessageBox,
+    QPushButton,
+    QTableWidgetItem,
+    QVBoxLayout,
+)
+from superqt import QElidingLabel
+
+from napari_octseg.boundaries import layers_among
+from napari_octseg.editing.harvest import graded_scan, harvest
+from napari_octseg.engine.progress import Progress
+from napari_octseg.errors import OctsegError
+from napari_octseg.groundtruth.class_mapping import propose
+from napari_octseg.groundtruth.scan_hash import scan_name
+from napari_octseg.widgets._gt_mapping_table import MappingTable
+from napari_octseg.widgets._gt_patient_field import PatientField
+from napari_octseg.widgets._gt_scan_facts import (
+    NOTHING_OPEN,
+    added_cell,
+    harvest_text,
+    state_rows,
+)
+from napari_octseg.widgets._gt_task_row import TaskRow, wrapped_label
+from napari_octseg.widgets._layers import volume_of
+from napari_octseg.widgets._legend import swatch
+from napari_octseg.widgets._messages import show_error
+from napari_octseg.widgets._plain_table import PlainTable, number_item
+from napari_octseg.widgets._resume_list import day_text
+from napari_octseg.widgets._review_facts import STATE_COLOURS, STATE_TEXTS
+from napari_octseg.widgets._save_labels import order_check_of
+from napari_octseg.widgets._tasks import as_task
+from napari_octseg.widgets._text import amber, counted
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_octseg.editing.grading import Grading
+    from napari_octseg.editing.harvest import Harvest
+    from napari_octseg.groundtruth.class_mapping import ClassMapping
+    from napari_octseg.groundtruth.data_set import DataSet
+    from napari_octseg.groundtruth.graded_scan import GradedScan
+    from napari_octseg.groundtruth.versions import ScanEntry, ScanVersion
+    from napari_octseg.widgets._data_set_folder import DataSetFolder
+    from napari_octseg.widgets._gt_open_correction import OpenCorrection
+    from napari_octseg.widgets._gt_scan_facts import StateRow
+    from napari_octseg.widgets._gt_summary import Summary
+    from napari_octseg.widgets._panel import Panel
+
+
+_OTHER_CLASSES = "The data set has other classes: choose what each class becomes."
+
+_PALE = "#8a8a8a"
+
+
+class ScanBox(QGroupBox):
+    """What of it is ground truth, whose eye it is, and a button that adds it."""
+
+    def __init__(
+        self, folder: DataSetFolder, correction: OpenCorrection, panel: Panel
+    ) -> None:
+        super().__init__("This scan")
+        self._folder = folder
+        self._correction = correction
+        self._summary: Summary | None = None
+        self._found: Harvest | None = None
+        self._checked: Grading | None = None
+        self._build(panel)
+        self.add_button.clicked.connect(self._on_add)
+        self.patient_field.changed.connect(self._show_ready)
+        self.row.busy_changed.connect(self._on_busy)
+        correction.changed.connect(self.refresh)
+        self.refresh()
+
+    def _build(self, panel: Panel) -> None:
+        self.name_label = QElidingLabel()
+        self.name_label.setElideMode(Qt.TextElideMode.ElideMiddle)
+        font = self.name_label.font()
+        font.setBold(True)
+        self.name_label.setFont(font)
+        self.table = PlainTable()
+        self.facts = wrapped_label()
+        self.known = wrapped_label()
+        self.patient_field = PatientField()
+        self.mapping_note = wrapped_label()
+        self.mapping_table = MappingTable("in the correction")
+        self.note = wrapped_label()
+        self.add_button = QPushButton("Add to data set")
+        self.add_button.setToolTip("As a new version; nothing there is overwritten")
+        self.row = TaskRow(panel)
+        layout = QVBoxLayout(self)
+        for widget in (
+            self.name_label,
+            self.table,
+            self.facts,
+            self.known,
+            self.mapping_note,
+            self.mapping_table,
+            self.patient_field,
+            self.note,
+            self.add_button,
+            self.row,
+        ):
+            layout.addWidget(widget)
+
+    def show_summary(self, summary: Summary | None) -> None:
+        """Another data set is open, or none, or it has changed."""
+        self._summary = summary
+        self.patient_field.offer(() if summary is None else summary.patients)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look at the correction anew."""
+        grading, image = self._correction.grading, self._correction.image_layer
+        is_open = grading is not None and image is not None
+        for widget in (self.name_label, self.table, self.add_button):
+            widget.setVisible(is_open)
+        if grading is None or image is None:
+            self._found = None
+            self.facts.setText(NOTHING_OPEN)
+            for hidden in (
+                self.known,
+                self.mapping_note,
+                self.mapping_table,
+                self.note,
+            ):
+                hidden.hide()
+            return
+        try:
+            self._found = harvest(grading)
+        except OctsegError as error:
+            self._found = None
+            self.facts.setText(str(error))
+            self._show_ready()
+            return
+        self.name_label.setText(image.name)
+        self.name_label.setToolTip(image.name)
+        self._fill(state_rows(grading, self._found))
+        self.facts.setText(harvest_text(self._found))
+        self._show_known()
+        self._show_mapping(grading)
+        self._show_ready()
+
+    def _fill(self, rows: list[StateRow]) -> None:
+        self.table.set_size(len(rows), ["state", "B-scans", "to add"])
+        self.table.horizontalHeaderItem(2).setToolTip(
+            "B-scans, and the part of their columns that you answer for"
+        )
+        for place, row in enumerate(rows):
+            name = QTableWidgetItem(
+                swatch(STATE_COLOURS[row.state]), row.state.name.lower()
+            )
+            name.setToolTip(STATE_TEXTS[row.state])
+            self.table.setItem(place, 0, name)
+            self.table.setItem(place, 1, number_item(str(row.n_bscans)))
+            self.table.setItem(place, 2, number_item(added_cell(row)))
+            if not row.n_added:
+                for column in range(3):
+                    self.table.item(place, column).setForeground(QColor(_PALE))
+        self.table.fit_height()
+
+    @property
+    def _entry(self) -> ScanEntry | None:
+        """The scan as it is in the data set already."""
+        grading, summary = self._correction.grading, self._summary
+        if grading is None or summary is None:
+            return None
+        known_by = grading.journal.identity.scan
+        return next((one for one in summary.scans if one.scan == known_by), None)
+
+    def _show_known(self) -> None:
+        entry = self._entry
+        self.known.setVisible(entry is not None)
+        if entry is None:
+            self.patient_field.fix("")
+            return
+        then = datetime.fromisoformat(entry.newest.time).timestamp()
+        self.known.setText(
+            f"In the data set as {entry.name}, version {entry.newest.number} "
+            f"of {day_text(then, time.time())}."
+        )
+        self.patient_field.fix(entry.patient)
+
+    def _show_mapping(self, grading: Grading) -> None:
+        summary = self._summary
+        asks = False
+        note = ""
+        if summary is not None:
+            asks = not _is_known(grading, summary)
+            if asks:
+                self.mapping_table.show_classes(grading.label_set, summary.label_set)
+                note = _OTHER_CLASSES
+            else:
+                note = _absent_text(grading, summary)
+        self.mapping_note.setText(note)
+        self.mapping_note.setVisible(bool(note))
+        self.mapping_table.setVisible(asks)
+
+    def _mapping(self, grading: Grading, data_set: DataSet) -> ClassMapping | None:
+        """How the classes of the correction become those of the data set."""
+        layers = tuple(grading.label_set.names[index] for index in grading.layers)
+        own = grading.label_set.names, layers
+        if own == (data_set.label_set.names, data_set.layers):
+            return None
+        if self.mapping_table.isVisibleTo(self):
+            return self.mapping_table.mapping
+        return propose(grading.label_set, data_set.label_set)
+
+    def _show_ready(self) -> None:
+        if self._correction.grading is None:
+            return
+        has_any = bool(self._found and self._found.bscans) or self._entry is not None
+        why = ""
+        if self._folder.folder is None:
+            why = "Make or open a data set above, to add this scan to it."
+        elif has_any and not self.patient_field.pseudonym:
+            why = "Whose eye is it? Scans of one patient have to stay together."
+        self.patient_field.setVisible(has_any and self._summary is not None)
+        self.add_button.setText(
+            "Add as a new version" if self._entry is not None else "Add to data set"
+        )
+        self.note.setText(why)
+        self.note.setVisible(bool(why))
+        self.add_button.setEnabled(
+            has_any and not why and self._summary is not None and not self.row.is_busy
+        )
+
+    def _on_add(self) -> None:
+        self._correction.settle()
+        grading, layer = self._correction.grading, self._correction.labels_layer
+        if grading is None or layer is None:
+            return
+        try:
+            bscans = harvest(grading).bscans
+        except OctsegError as error:
+            show_error(self, error)
+            return
+        check = order_check_of(layer, bscans)
+        self._checked = grading
+        if check is None:
+            self._add()
+            return
+        self.row.start(
+            as_task(check, "checking the order of the layers"),
+            "Checking the order of the layers…",
+            self._on_checked,
+        )
+
+    def _on_checked(self, n_violations: int) -> None:
+        if not n_violations:
+            self._add()
+            return
+        places = "one place" if n_violations == 1 else f"{n_violations} places"
+        question = QMessageBox(self.window())
+        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        question.setIcon(QMessageBox.Icon.Warning)
+        question.setWindowTitle("Add to data set")
+        question.setText(f"Layers are out of order in {places}.")
+        question.setInformativeText(
+            "“Order of the layers” on the Correct tab lists and repairs them."
+        )
+        anyway = question.addButton("Add anyway", QMessageBox.ButtonRole.AcceptRole)
+        question.addButton(QMessageBox.StandardButton.Cancel)
+        anyway.clicked.connect(self._add)
+        question.open()
+
+    def _add(self) -> None:
+        grading, image = self._correction.grading, self._correction.image_layer
+        patient = self.patient_field.pseudonym
+        if grading is None or image is None or grading is not self._checked:
+            self.row.say("The correction was closed meanwhile: nothing was added.")
+            return
+        try:
+            data_set = self._folder.open()
+            if data_set is None:
+                return
+            # The journal is asked here, and the arrays are copied: edits go on.
+            scan = graded_scan(
+                grading, patient=patient, name="scan", volume=volume_of(image)
+            )
+        except OctsegError as error:
+            show_error(self, error)
+            return
+        self.patient_field.forget()
+        self.row.start(
+            iter_add(data_set, scan, self._mapping(grading, data_set)),
+            "Adding to the data set…",
+            self._on_added,
+            cancelled="Cancelled: nothing was added.",
+        )
+
+    def _on_added(self, added: tuple[ScanVersion, GradedScan]) -> None:
+        version, scan = added
+        self.row.say(added_text(version, scan), tip=str(version.folder))
+        self._folder.touch()
+
+    def _on_busy(self, busy: bool) -> None:
+        self.patient_field.setEnabled(not busy)
+        self.mapping_table.setEnabled(not busy)
+        self._show_ready()
+
+
+def iter_add(
+    data_set: DataSet, scan: GradedScan, mapping: ClassMapping | None
+) -> Generator[Progress, None, tuple[ScanVersion, GradedScan]]:
+    """Add a scan under a name that tells nothing; in the classes of the data set."""
+    yield Progress(0, 2, "recognising the scan")
+    scan = replace(scan, name=scan_name(scan.volume))
+    if mapping is not None:
+        scan = mapping.apply(scan, data_set.label_set, data_set.layers)
+    yield Progress(1, 2, "writing")
+    return data_set.add(scan), scan
+
+
+def added_text(version: ScanVersion, scan: GradedScan) -> str:
+    """What was added."""
+    if not version.is_new:
+        return f"Nothing has changed since version {version.number} of {version.name}."
+    parts = [counted(version.n_graded_bscans, "B-scan")]
+    if scan.provenance is not None:
+        states = [scan.provenance.states[bscan] for bscan in scan.graded_bscans]
+        parts += [
+            f"{states.count(state)} {state}"
+            for state in ("reviewed", "corrected")
+            if state in states
+        ]
+        n_accepted = sum(scan.provenance.accepted)
+        if n_accepted:
+            parts.append(f"{n_accepted} accepted as is")
+    told = f"{parts[0]} ({', '.join(parts[1:])})" if parts[1:] else parts[0]
+    return f"Added as {version.name}, version {version.number}: {told}."
+
+
+def _is_known(grading: Grading, summary: Summary) -> bool:
+    """Whether every class of the correction is a class of the data set, by name."""
+    proposed = propose(grading.label_set, summary.label_set)
+    return all(source == target for source, target in proposed.renames)
+
+
+def _absent_text(grading: Grading, summary: Summary) -> str:
+    """Findings of the data set that the correction has no class for; rich text."""
+    names = summary.label_set.names
+    missing = [
+        n for n in names if n not in (*grading.label_set.names, *layers_among(names))
+    ]
+    if not missing:
+        return ""
+    return amber(
+        f"The data set also has {', '.join(missing)}, which this correction does not: "
+        "models will learn that there is none on these B-scans."
+    )
