@@ -90,7 +90,7 @@ class Bench:
         bundle = find_bundle(self.base)
         self.old = old_sources(read_recipe(bundle.folder / "recipe.json"))
         self.train = training_bscans(self.domain, asked.data)
-        asked.work = asked.work.resolve()
+        asked.work, asked.data = asked.work.resolve(), asked.data.resolve()
         asked.work.mkdir(parents=True, exist_ok=True)
 
     def ends(self) -> None:

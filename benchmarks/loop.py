@@ -85,7 +85,7 @@ class Loop:
         if asked.json.is_file():
             found = json.loads(asked.json.read_text("utf-8"))
             self.rows = [Corrected(**row) for row in found]
-        asked.work = asked.work.resolve()
+        asked.work, asked.data = asked.work.resolve(), asked.data.resolve()
         asked.work.mkdir(parents=True, exist_ok=True)
         # What is accepted becomes a model of this benchmark, not of the user.
         os.environ["NAPARI_OCTSEG_MODELS"] = str((asked.work / "models").resolve())

@@ -8,16 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import torch
 from typer.testing import CliRunner
 
-from napari_octseg.bundles.registry import Bundle, find_bundle
+from napari_octseg.bundles.registry import Bundle, find_bundle, list_bundles
 from napari_octseg.cli import app
+from napari_octseg.engine.inference import iter_segment
+from napari_octseg.engine.progress import outcome
+from napari_octseg.groundtruth.data_set import DataSet
+from napari_octseg.groundtruth.graded_scan import GradedScan
+from napari_octseg.io import read_volume
 from napari_octseg.networks import build
 
 
 @pytest.fixture
 def model(tiny_bundle: Callable[..., Bundle]) -> str:
     """A model with batch norm, without a recipe."""
+    torch.manual_seed(0)
     arguments = {"in_channels": 1, "n_classes": 3, "widths": [4, 8]}
     return tiny_bundle("tiny-net", network=build("unet", arguments)).name
 
@@ -60,6 +67,37 @@ def test_name_and_place_can_be_chosen(
     asked = (model, scans[0], "--no-histogram", "--name", "clinic-b", "--out", out)
     assert run(*asked)[0] == 0
     assert (out / "clinic-b" / "card.json").is_file()
+
+
+def test_a_model_that_is_worse_is_not_kept_unasked(
+    model: str, scans: list[Path], tmp_path: Path
+) -> None:
+    volume = read_volume(scans[0])
+    said = outcome(iter_segment(volume, model, device="cpu"))
+    # What the model says is right: whatever adaptation changes is wrong.
+    data_set = DataSet.create(tmp_path / "truth", "Clinic", said.label_set)
+    data_set.add(GradedScan("eye-0", "P-1", volume, said.labels, said.label_set))
+    asked = (model, scans[0], "--no-histogram", "--ground-truth", data_set.folder)
+    code, text = run(*asked)
+    assert code == 1
+    assert "mean Dice 1.000 →" in text
+    assert "worse than the model it comes from" in text
+    assert "is not kept" in text
+    assert [bundle.name for bundle in list_bundles()] == [model]
+    code, text = run(*asked, "--keep")
+    assert code == 0
+    assert find_bundle("tiny-net-adapted").card is not None
+
+
+def test_a_data_set_that_is_none_leaves_nothing(
+    model: str, scans: list[Path], tmp_path: Path
+) -> None:
+    code, text = run(
+        model, scans[0], "--no-histogram", "--ground-truth", tmp_path / "nowhere"
+    )
+    assert code == 1
+    assert "holds no data set" in text
+    assert [bundle.name for bundle in list_bundles()] == [model]
 
 
 def test_what_is_missing_is_said(model: str, scans: list[Path]) -> None:

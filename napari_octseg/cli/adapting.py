@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 
-from napari_octseg._console import console, plain, run_task
+from napari_octseg._console import complaints, console, plain, run_task
 from napari_octseg.cli.options import Device
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def adapt(
@@ -39,23 +44,34 @@ def adapt(
             "like; phantoms alone tell by default."
         ),
     ] = None,
+    ground_truth: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a data set with corrected B-scans: before and after are "
+            "measured on it, and a model that is worse is not kept."
+        ),
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the model even if it is worse.")
+    ] = False,
     device: Device = "auto",
 ) -> None:
     """Adapt a model to the scans of another device, without labels.
 
     The result is a new model, and how much it changes is said. Whether that is for the
-    better, only labels can tell: measure it with evaluate, or look at both models side
-    by side in the window.
+    better, only labels can tell: give some (--ground-truth), or look at both models
+    side by side in the window.
     """
     from napari_octseg.bundles.registry import find_bundle, user_models_dir
     from napari_octseg.engine.finetuning.adaptation import iter_adapt
+    from napari_octseg.engine.finetuning.judged_adaptation import iter_judge
     from napari_octseg.io import read_volume
 
     card = find_bundle(model).card
     known = card.name if card is not None else model
     folder = (out or user_models_dir()) / (name or f"{known}-adapted")
     volumes = [read_volume(scan) for scan in scans]
-    task = iter_adapt(
+    adapting = iter_adapt(
         model,
         volumes,
         folder=folder,
@@ -64,7 +80,7 @@ def adapt(
         device=device,
         data=data,
     )
-    adapted = run_task(task, f"adapting {known}")
+    adapted = run_task(adapting, f"adapting {known}")
     for sentence in adapted.did:
         console.print(f"{plain(sentence)}.")
     for note in adapted.notes:
@@ -74,4 +90,23 @@ def adapt(
             "nothing found" if np.isnan(share) else f"{share:.1%} labelled otherwise"
         )
         console.print(f"  {plain(scan.name)}: {change}")
+    if ground_truth is not None:
+        task = iter_judge(adapted, ground_truth, device=device)
+        with removed_on_failure(folder):
+            comparison = run_task(task, "measuring before and after").comparison
+        console.print(plain(comparison.text))
+        if comparison.verdict == "worse" and not keep:
+            shutil.rmtree(folder)
+            complaints.print("It is not kept; --keep does so all the same.")
+            raise typer.Exit(1)
     console.print(f"New bundle: {plain(adapted.bundle.folder)}", soft_wrap=True)
+
+
+@contextmanager
+def removed_on_failure(folder: Path) -> Iterator[None]:
+    """Remove what was written if what follows fails, or is stopped."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
