@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,12 +11,17 @@ from napari_octseg._console import friendly
 from napari_octseg.cli import (
     adapting,
     bundles,
+    finetuning,
+    groundtruth,
     measuring,
     phantoms,
     quantities,
     scans,
     training,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,6 +45,18 @@ COMMANDS = (
     adapting.adapt,
 )
 """In the order of the help page; `cross_validate` is called `cross-validate`."""
+FINE_TUNING: tuple[Callable[..., None], ...] = (
+    finetuning.fine_tune,
+    finetuning.runs,
+    finetuning.follow,
+    finetuning.stop,
+    finetuning.resume,
+    finetuning.accept,
+    finetuning.discard,
+    finetuning.roll_back,
+    finetuning.restore,
+)
+"""The same, in a part of the help page of their own."""
 
 
 @app.callback()
@@ -54,3 +71,6 @@ def main(
 
 for _command in COMMANDS:
     app.command()(friendly(_command))
+for _tuning in FINE_TUNING:
+    app.command(rich_help_panel="Fine-tuning")(friendly(_tuning))
+app.add_typer(groundtruth.app, name="ground-truth")

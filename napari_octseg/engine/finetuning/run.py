@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -25,7 +26,6 @@ from napari_octseg.errors import OctsegError, ReadError, TaskError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from pathlib import Path
 
     from napari_octseg.engine.finetuning.settings import FineTuneSettings
     from napari_octseg.engine.recipe import Recipe
@@ -156,6 +156,24 @@ def list_runs() -> list[Run]:
             continue
         found.append((planned, Run(folder)))
     return [run for _, run in sorted(found, key=lambda one: one[0], reverse=True)]
+
+
+def find_run(name: str) -> Run:
+    """The run in a folder, or of that name in the user's folder.
+
+    Raises
+    ------
+    ReadError
+        If there is none.
+    """
+    for folder in (Path(name).expanduser(), run_folder.runs_dir() / name):
+        if (folder / run_folder.STATUS).is_file():
+            return Run(folder.resolve())
+    raise ReadError(
+        f"There is no fine-tuning {name!r}",
+        allowed=", ".join(run.folder.name for run in list_runs()) or "none: none began",
+        todo="see them with: napari-octseg runs",
+    )
 
 
 def iter_follow(run: Run) -> Generator[Progress, None, Candidate | None]:

@@ -29,27 +29,7 @@ from napari_octseg.engine.recipe import Recipe
 from napari_octseg.errors import TaskError, WriteError
 
 
-@pytest.fixture(autouse=True)
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "runs"
-    monkeypatch.setenv(run_folder.RUNS_VARIABLE, str(folder))
-    return folder
-
-
-@pytest.fixture
-def from_parent(recipe: Recipe, tiny_bundle: Callable[..., object]) -> Recipe:
-    """The tiny recipe, beginning with a bundle, of the pictures of one folder."""
-    tiny_bundle("parent", widths=(8, 16), size=(32, 32))
-    arguments = {"n_classes": 3, "widths": [8, 16]}
-    architecture = recipe.architecture.model_copy(update={"arguments": arguments})
-    return recipe.model_copy(
-        update={
-            "start": "parent",
-            "architecture": architecture,
-            "sources": recipe.sources[:1],
-            "validate_every": 20,
-        }
-    )
+pytestmark = pytest.mark.usefixtures("runs")
 
 
 def until(is_so: Callable[[], object], seconds: float = 60.0) -> None:
