@@ -51,6 +51,8 @@ _LAYER_BETWEEN = {
     ("BM", "CSI"): "choroid",
 }
 _TO = " to "  # between the two boundaries of a layer that has no name of its own
+# Before the name of a layer, for boundaries that have none of their own.
+_TOP, _BOTTOM = "top of ", "bottom of "
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,13 +90,13 @@ class Boundaries:
 def boundary_names(layers: Sequence[str]) -> tuple[str, ...]:
     """Names of the ``len(layers) + 1`` boundaries of a stack of layers."""
     last = layers[-1]
-    bottom = _BOTTOM_OF.get(last) or last.partition(_TO)[2] or f"bottom of {last}"
+    bottom = _BOTTOM_OF.get(last) or last.partition(_TO)[2] or f"{_BOTTOM}{last}"
     return (*(_top_of(layer) for layer in layers), bottom)
 
 
 def _top_of(layer: str) -> str:
     upper, to, _ = layer.partition(_TO)
-    return _TOP_OF.get(layer) or (upper if to else f"top of {layer}")
+    return _TOP_OF.get(layer) or (upper if to else f"{_TOP}{layer}")
 
 
 def layers_among(names: Sequence[str]) -> tuple[str, ...]:
@@ -119,8 +121,19 @@ def layers_between(boundaries: Sequence[str]) -> tuple[str, ...]:
     -------
     One name per gap; ``"ILM to BM"`` where no single layer lies between the two.
     """
-    pairs = pairwise(boundaries)
-    return tuple(_LAYER_BETWEEN.get(pair, _TO.join(pair)) for pair in pairs)
+    *upper, last = pairwise(boundaries)
+    return (*(_layer_between(*pair) for pair in upper), _layer_between(*last, True))
+
+
+def _layer_between(upper: str, lower: str, is_last: bool = False) -> str:
+    """Name of the layer between two boundaries; the last one names its bottom too."""
+    known = _LAYER_BETWEEN.get((upper, lower))
+    own = (lower.removeprefix(_BOTTOM), upper.removeprefix(_TOP))
+    for layer in () if known else own:
+        top, bottom = boundary_names((layer,))
+        if top == upper and (bottom == lower or not is_last):
+            return layer
+    return known or _TO.join((upper, lower))
 
 
 def enforce_order(heights: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -131,6 +131,11 @@ def test_layers_are_told_by_the_boundaries_around_them() -> None:
     assert layers_between(boundary_names(stack)) == stack
     fine = ("RNFL", "GCL", "IPL", "INL", "OPL", "ONL", "EZ", "OS", "RPE")
     assert layers_between(boundary_names(fine)) == fine
+    # Also where a stack ends early, or has layers that only this file knows.
+    for some in (("RNFL", "GCIPL"), ("INL",), ("inner", "outer"), ("one",)):
+        assert layers_between(boundary_names(some)) == some
+    for odd in (("top of one", "ILM"), ("top of one", "ILM", "BM"), ("a", "b", "c")):
+        assert boundary_names(layers_between(odd)) == odd
 
 
 def test_what_lies_between_distant_boundaries_is_called_by_both() -> None:
