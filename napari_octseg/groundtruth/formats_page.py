@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from napari_octseg.groundtruth.formats.registry import FORMATS, ExchangeFormat
 
+_BEGIN = "<!-- formats: written by python -m benchmarks.pages -->"
+_END = "<!-- end of formats -->"
+
 
 def format_rows() -> list[tuple[str, ...]]:
     """A heading, and a row for each format."""
@@ -23,6 +26,13 @@ def format_table() -> str:
         for row in format_rows()
     ]
     return "\n".join([first, "|---" * first.count(" | ") + "|---|", *rows])
+
+
+def with_formats(page: str) -> str:
+    """A page of the documentation, with the table between its two markers."""
+    before, begin, rest = page.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    return f"{before}{begin}\n\n{format_table()}\n\n{end}{after}"
 
 
 def _written(one: ExchangeFormat) -> str:
