@@ -37,6 +37,7 @@ LINUX = sys.platform.startswith("linux")
 EXTRAS = {"demo": "pyqt5", "test": "pyqt5,pyqt6,test"}
 
 TORCH = "2.13.0"
+TORCH_VERSION = "from importlib.metadata import version; print(version('torch'))"
 # PyTorch's public index has one folder for each build: cpu, cu126, cu130.
 TORCH_INDEX = "https://download.pytorch.org/whl/"
 
@@ -198,7 +199,10 @@ def prepare_environment(command: str) -> Path:
     begin = time.monotonic()
     install_torch(python, build)
     say(f"Installing napari-octseg with {EXTRAS[command]}")
-    pip_install(python, "--editable", f"{ROOT}[{EXTRAS[command]}]")
+    # Packages that want torchvision would else replace PyTorch by the newest build.
+    there, version = call(python, "-c", TORCH_VERSION)
+    kept = [f"torch=={version}"] if there else []
+    pip_install(python, *kept, "--editable", f"{ROOT}[{EXTRAS[command]}]")
     stamp.write_text(key, encoding="utf-8")
     if command == "test":  # its packages are more than those of the demo
         (VENV / "demo.stamp").write_text(key, encoding="utf-8")
@@ -216,8 +220,7 @@ def make_venv() -> None:
 
 def install_torch(python: Path, build: str) -> None:
     """Install PyTorch unless a fitting one is there."""
-    query = "from importlib.metadata import version; print(version('torch'))"
-    there, version = call(python, "-c", query)
+    there, version = call(python, "-c", TORCH_VERSION)
     if there and (build in ("cpu", "default") or "+cpu" not in version):
         return
     say(f"Installing PyTorch ({build} build)")

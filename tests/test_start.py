@@ -205,6 +205,15 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_no_other_package_may_replace_the_build_of_pytorch(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace(monkeypatch, "call", lambda *_: (True, "2.13.0+cpu"))
+    pip = replace(monkeypatch, "pip_install", lambda *_: None)
+    start.prepare_environment("test")
+    assert "torch==2.13.0+cpu --editable" in pip.lines[0]
+
+
 def test_the_second_start_installs_nothing(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
