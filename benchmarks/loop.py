@@ -61,6 +61,7 @@ def main() -> None:
     parser.add_argument(
         "--json", type=Path, required=True, help="figures; gone on with"
     )
+    parser.add_argument("--hands", type=int, default=3, help="graders, averaged")
     parser.add_argument("--preset", default="quick")
     parser.add_argument("--steps", type=int, help="instead of those of the preset")
     parser.add_argument("--minutes", type=float, help="instead of those of the preset")
@@ -103,7 +104,9 @@ class Loop:
         bscans = self.bscans[patient]
         case = case_of(bscans, model)
         names = [bscan.name for bscan in bscans]
-        found, masks = correct_patient(case, names, way, patient, Path(model).name)
+        found, masks = correct_patient(
+            case, names, way, patient, Path(model).name, n_hands=self.asked.hands
+        )
         if way == TUNED:
             np.savez_compressed(self._masks(patient), masks=np.stack(masks))
         self.rows += found
@@ -111,7 +114,7 @@ class Loop:
             values = [asdict(row) for row in self.rows]
             target.write_text(json.dumps(values, indent=1), encoding="utf-8")
         total = sum(row.actions for row in found)
-        print(f"{way}, patient {patient}: {total} actions", flush=True)
+        print(f"{way}, patient {patient}: {total:.0f} actions", flush=True)
 
     def learn(self, number: int) -> None:
         """Fine-tune on all patients up to this one; keep it unless it is worse."""
@@ -198,8 +201,8 @@ def show(rows: Sequence[Corrected]) -> str:
     lines = [
         [
             patient,
-            str(without[patient]),
-            str(tuned[patient]),
+            f"{without[patient]:.0f}",
+            f"{tuned[patient]:.0f}",
             f"{dice[0][patient]:.2f}",
             f"{dice[1][patient]:.2f}",
         ]
@@ -207,7 +210,7 @@ def show(rows: Sequence[Corrected]) -> str:
     ]
     totals = [sum(one.values()) for one in (without, tuned)]
     saved = percent(1 - totals[1] / totals[0])
-    lines.append(["all", *map(str, totals), f"{saved} fewer", ""])
+    lines.append(["all", *(f"{n:.0f}" for n in totals), f"{saved} fewer", ""])
     head = [
         "patient",
         "actions",

@@ -52,7 +52,7 @@ def draw(rows: Sequence[Corrected], path: Path) -> None:
         total = running_total(own)
         axes.plot(range(len(total)), total, color=_COLOURS[way], linewidth=2)
         axes.annotate(
-            f"{_WORDS[way]}: {total[-1]}",
+            f"{_WORDS[way]}: {total[-1]:.0f}",
             (len(own), total[-1]),
             xytext=(-8, 8 if way == FIXED else -16),
             textcoords="offset points",

@@ -193,6 +193,9 @@ def test_each_bscan_is_corrected_and_accepted(case: FluidCase) -> None:
     np.testing.assert_array_equal(masks[2], case.truth[2])
     assert (masks[1] == case.truth[1]).mean() > 0.98
     assert sum(row.seconds > 0 for row in rows) == 3
+    several, again = correct_patient(case, "abc", FIXED, "1", "base", n_hands=3)
+    np.testing.assert_array_equal(again[1], masks[1])
+    assert {row.bscan: row.actions for row in several}["a"] == 1
 
 
 def rows_of(way: str, each: dict[str, tuple[int, ...]]) -> list[Corrected]:
