@@ -21,7 +21,7 @@ from napari_octseg.engine.finetuning import run_folder
 from napari_octseg.engine.finetuning.gate import Comparison
 from napari_octseg.engine.finetuning.job import Job, read_job
 from napari_octseg.engine.finetuning.lineage import retired_dir
-from napari_octseg.engine.finetuning.lock import is_held
+from napari_octseg.engine.finetuning.status import read_status
 from napari_octseg.engine.finetuning.worst import WorstBscan, read_worst
 from napari_octseg.errors import ModelError, ReadError, TaskError
 
@@ -220,7 +220,7 @@ def record_of(candidate: Candidate) -> dict[str, Any]:
 
 
 def _check_ended(run: Path) -> None:
-    if is_held(run / run_folder.LOCK):
+    if read_status(run).is_alive:
         raise TaskError(
             f"The fine-tuning in {run} is running",
             todo="wait until it has finished, or cancel it",

@@ -197,13 +197,13 @@ def iter_follow(run: Run) -> Generator[Progress, None, Candidate | None]:
     place = 0
     last = Progress(0, 1, "starting")
     while True:
-        # The status first: what was written before it said "finished" is then read.
+        # The status first: what had happened when it told the end is read after it.
         status = run.status
         events, place = run.events(place)
         for event in events:
             last = Progress(event.done, event.total, event.message)
             yield replace(last, values=event.values)
-        if not status.is_alive or (status.has_ended and not events):
+        if status.has_ended or not status.is_alive:
             break
         if not events:
             yield last

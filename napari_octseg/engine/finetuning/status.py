@@ -99,6 +99,23 @@ def read_status(folder: Path) -> RunStatus:
     ReadError
         If the folder holds no run.
     """
+    status = _read(folder)
+    while True:
+        is_alive = is_held(folder / run_folder.LOCK)
+        if not is_alive and status.pid is None and not status.has_ended:
+            # Asked for, and not there yet.
+            is_alive = time.time() - status.launched < _START_S
+        if is_alive or status.has_ended:
+            return replace(status, is_alive=is_alive)
+        # It looks like a crash, unless the worker came to its end just now.
+        again = _read(folder)
+        if again == status:
+            return status
+        status = again
+
+
+def _read(folder: Path) -> RunStatus:
+    """What the file says; whether the worker is alive it cannot say."""
     values = run_folder.read_json(folder / run_folder.STATUS)
     trouble = values.pop("trouble", None)
     try:
@@ -110,11 +127,7 @@ def read_status(folder: Path) -> RunStatus:
         ) from error
     if status.phase not in PHASES:
         raise ReadError(f"The run phase {status.phase!r}", allowed=", ".join(PHASES))
-    is_alive = is_held(folder / run_folder.LOCK)
-    if not is_alive and status.pid is None and not status.has_ended:
-        # Asked for, and not there yet.
-        is_alive = time.time() - status.launched < _START_S
-    return replace(status, is_alive=is_alive)
+    return status
 
 
 def write_launched(folder: Path, phase: Phase, *, stopped_early: bool) -> None:

@@ -27,6 +27,7 @@ from napari_octseg.engine.finetuning.lineage import (
 )
 from napari_octseg.engine.finetuning.lock import take_lock
 from napari_octseg.engine.finetuning.run import list_runs
+from napari_octseg.engine.finetuning.status import write_end
 from napari_octseg.errors import ModelError, ReadError, TaskError
 
 
@@ -76,8 +77,11 @@ def test_a_run_that_goes_on_is_neither_accepted_nor_discarded(
     planned: Callable[..., Path],
 ) -> None:
     run = planned()
+    with pytest.raises(TaskError, match="is running"):
+        discard_run(run)  # its worker has been asked for
     lock = take_lock(run / run_folder.LOCK)
     assert lock is not None
+    write_end(run, "failed", "too bad")
     with pytest.raises(TaskError, match="is running"):
         discard_run(run)
     lock.release()

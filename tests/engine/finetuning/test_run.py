@@ -28,7 +28,6 @@ from napari_octseg.engine.progress import Progress, outcome
 from napari_octseg.engine.recipe import Recipe
 from napari_octseg.errors import TaskError, WriteError
 
-
 pytestmark = pytest.mark.usefixtures("runs")
 
 
