@@ -11,8 +11,13 @@ from qtpy.QtGui import QStandardItem, QStandardItemModel
 from napari_octseg.bundles.registry import Bundle, list_bundles
 from napari_octseg.errors import ModelError
 from napari_octseg.widgets._choosers import NarrowComboBox
+from napari_octseg.widgets._window import main_window
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qtpy.QtWidgets import QWidget
+
     from napari_octseg.bundles.card import ModelCard
 
 
@@ -36,6 +41,7 @@ class ModelPicker(NarrowComboBox):
     def __init__(self, *, nothing: str | None = None) -> None:
         super().__init__()
         self._nothing = nothing
+        self._suits: Callable[[ModelCard], bool] | None = None
         self._bundles: list[Bundle | None] = []
         self.refresh()
         self.currentIndexChanged.connect(self._on_index)
@@ -58,10 +64,20 @@ class ModelPicker(NarrowComboBox):
             if bundle is not None and bundle.name == name and bundle.card is not None:
                 self.setCurrentIndex(index)
 
+    def show_only(self, suits: Callable[[ModelCard], bool] | None) -> None:
+        """List the usable models of which this is true; all models for None."""
+        self._suits = suits
+        self.refresh()
+
     def refresh(self) -> None:
         """Read the bundle folders again: a new model may have come."""
         before = self.card
-        self._bundles = [*_bundles()]
+        self._bundles = [
+            bundle
+            for bundle in _bundles()
+            if self._suits is None
+            or (bundle.card is not None and self._suits(bundle.card))
+        ]
         items = QStandardItemModel(self)
         if self._nothing is not None:
             self._bundles = [None, *filter(_takes_bscans, self._bundles)]
@@ -93,6 +109,12 @@ class ModelPicker(NarrowComboBox):
 
     def _on_index(self, index: int) -> None:
         self.card_changed.emit(self.card)
+
+
+def refresh_pickers(asker: QWidget) -> None:
+    """Have all lists of models in the window of a widget read the folders again."""
+    for picker in (main_window(asker) or asker.window()).findChildren(ModelPicker):
+        picker.refresh()
 
 
 def _takes_bscans(bundle: Bundle | None) -> bool:

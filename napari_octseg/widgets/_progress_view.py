@@ -35,8 +35,18 @@ class ProgressView(QWidget):
         self.label.setText(text)
         self.show()
 
-    def advance(self, progress: Progress) -> None:
-        """Show one step of the task."""
+    def advance(
+        self, progress: Progress, *, seconds_left: float | None = None
+    ) -> None:
+        """Show one step of the task.
+
+        Parameters
+        ----------
+        progress
+            The step.
+        seconds_left
+            Time until the end, where it is known; else it is told by the steps shown.
+        """
         now = time.monotonic()
         if not progress.done:
             # Loading is no unit of work: the time left is counted from its end.
@@ -47,9 +57,12 @@ class ProgressView(QWidget):
         self._first = (started, done_then)
         self.bar.setRange(0, progress.total)
         self.bar.setValue(progress.done)
-        left = time_left(
-            progress.done - done_then, progress.total - progress.done, now - started
-        )
+        if seconds_left is None:
+            left = time_left(
+                progress.done - done_then, progress.total - progress.done, now - started
+            )
+        else:
+            left = left_in_words(seconds_left)
         self.label.setText(", ".join(part for part in (progress.message, left) if part))
 
     def end(self) -> None:
@@ -61,7 +74,11 @@ def time_left(n_done: int, n_left: int, elapsed_s: float) -> str:
     """Time until the end in words, at the speed so far; empty if that is unknown."""
     if n_done <= 0 or n_left <= 0:
         return ""
-    seconds = elapsed_s / n_done * n_left
+    return left_in_words(elapsed_s / n_done * n_left)
+
+
+def left_in_words(seconds: float) -> str:
+    """So much time, as people say it."""
     if seconds < 1:
         return "less than 1 s left"
     if seconds < 100:

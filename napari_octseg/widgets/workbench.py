@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QTabBar, QTabWidget, QVBoxLayout, QWidget
 
 from napari_octseg.widgets.correct import CorrectWidget
+from napari_octseg.widgets.finetune import FineTuneWidget
 from napari_octseg.widgets.ground_truth import GroundTruthWidget
 from napari_octseg.widgets.measure import MeasureWidget
 from napari_octseg.widgets.scan import ScanWidget
@@ -30,12 +31,14 @@ class WorkbenchWidget(QWidget):
         self.segment = SegmentWidget(napari_viewer)
         self.correct = CorrectWidget(napari_viewer)
         self.ground_truth = GroundTruthWidget(napari_viewer)
+        self.finetune = FineTuneWidget(napari_viewer)
         self.measure = MeasureWidget(napari_viewer)
         self._panels: tuple[Panel, ...] = (
             self.scan,
             self.segment,
             self.correct,
             self.ground_truth,
+            self.finetune,
             self.measure,
         )
         self.tabs = QTabWidget()
@@ -44,6 +47,7 @@ class WorkbenchWidget(QWidget):
         self.tabs.addTab(self.segment, "Segment")
         self.tabs.addTab(self.correct, "Correct")
         self.tabs.addTab(self.ground_truth, "Ground truth")
+        self.tabs.addTab(self.finetune, "Fine-tune")
         self.tabs.addTab(self.measure, "Measure")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -30,6 +30,7 @@ def no_traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     choices = path.with_name("correct.json")
     monkeypatch.setattr("napari_octseg.widgets._kept.choices_path", lambda: choices)
     monkeypatch.setenv("OCTSEG_JOURNALS", str(tmp_path / "journals"))
+    monkeypatch.setenv("OCTSEG_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("OCTSEG_SECRETS", str(tmp_path / "secrets"))
     return path
 

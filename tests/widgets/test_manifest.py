@@ -7,6 +7,7 @@ from npe2 import PluginManifest
 
 import napari_octseg
 from napari_octseg.widgets.correct import CorrectWidget
+from napari_octseg.widgets.finetune import FineTuneWidget
 from napari_octseg.widgets.ground_truth import GroundTruthWidget
 from napari_octseg.widgets.measure import MeasureWidget
 from napari_octseg.widgets.scan import ScanWidget
@@ -34,6 +35,7 @@ def test_the_workbench_and_its_panels_are_in_the_menus(manifest):
         "Segment",
         "Correct",
         "Ground truth",
+        "Fine-tune",
         "Measure",
     ]
     for menu in (
@@ -53,6 +55,7 @@ def test_the_workbench_and_its_panels_are_in_the_menus(manifest):
         ("Segment", SegmentWidget),
         ("Correct", CorrectWidget),
         ("Ground truth", GroundTruthWidget),
+        ("Fine-tune", FineTuneWidget),
         ("Measure", MeasureWidget),
     ],
 )

@@ -24,7 +24,14 @@ def test_every_tab_works_and_none_is_dead(qtbot, viewer, models, volume):
     viewer.window.add_dock_widget(workbench, name="Workbench")
     tabs = workbench.tabs
     titles = [tabs.tabText(i) for i in range(tabs.count())]
-    assert titles == ["Scan", "Segment", "Correct", "Ground truth", "Measure"]
+    assert titles == [
+        "Scan",
+        "Segment",
+        "Correct",
+        "Ground truth",
+        "Fine-tune",
+        "Measure",
+    ]
     where = tabs.tabBar().tabRect(1).center()
     qtbot.mouseClick(tabs.tabBar(), Qt.MouseButton.LeftButton, pos=where)
     assert tabs.currentWidget() is workbench.segment

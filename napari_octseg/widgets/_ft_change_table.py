@@ -1,0 +1,109 @@
+"""What a fine-tuning changed, class by class: before, after, how sure that is."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QTableWidgetItem
+
+from napari_octseg.widgets._legend import swatch
+from napari_octseg.widgets._plain_table import PlainTable, number_item
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_octseg.engine.finetuning.gate import ClassChange
+    from napari_octseg.labels import LabelSet
+
+_INTERVAL = "with its 95 % interval: how much it would differ on other patients"
+_UP, _DOWN = "▲", "▼"
+_SAME_DICE = 0.005
+_SAME_ERROR = 0.05
+
+
+class ChangeTable(PlainTable):
+    """A row for each class; an arrow tells where it went."""
+
+    def show_changes(
+        self, changes: Sequence[ClassChange], label_set: LabelSet | None
+    ) -> None:
+        """Fill in the figures.
+
+        Parameters
+        ----------
+        changes
+            One for each class, in index order.
+        label_set
+            Gives the colours.
+        """
+        units = [one.unit for one in changes if one.mae_after is not None]
+        columns = {
+            "class": "",
+            "Dice before": f"Overlap with the truth, {_INTERVAL}",
+            "after": f"The same of the candidate, {_INTERVAL}",
+        }
+        if units:
+            columns[units[0]] = (
+                f"Mean distance of the boundaries from the truth in {units[0]}, before "
+                "and after"
+            )
+        self.set_size(len(changes), list(columns))
+        for column, meaning in enumerate(columns.values()):
+            self.horizontalHeaderItem(column).setToolTip(meaning)
+        several = len({one.source for one in changes if one.source}) > 1
+        known = {} if label_set is None else {c.name: c for c in label_set.classes}
+        for row, one in enumerate(changes):
+            is_mean = one.name not in known
+            text = f"{one.name}, {one.source}" if several and not is_mean else one.name
+            name = QTableWidgetItem(text)
+            name.setToolTip(text)
+            if not is_mean:
+                name.setIcon(swatch(known[one.name].colour))
+                name.setToolTip(known[one.name].long_name or text)
+            arrow = _arrow(one.dice_before, one.dice_after, _SAME_DICE)
+            cells = [
+                _dice(one.dice_before, one.interval_before),
+                f"{arrow}{_dice(one.dice_after, one.interval_after)}",
+            ]
+            if units:
+                cells.append(_errors(one))
+            self.setItem(row, 0, name)
+            for column, text in enumerate(cells, start=1):
+                self.setItem(row, column, number_item(text))
+            for column in range(len(columns) if is_mean else 0):
+                item = self.item(row, column)
+                font = item.font()
+                font.setBold(True)
+                item.setFont(font)
+        self.fit_height()
+
+
+def _arrow(before: float | None, after: float | None, same: float) -> str:
+    """Up where it is better, down where it is worse, nothing where it is the same."""
+    if before is None or after is None or not math.isfinite(after - before):
+        return ""
+    if abs(after - before) < same:
+        return ""
+    return f"{_UP if after > before else _DOWN} "
+
+
+def _dice(value: float | None, interval: tuple[float, float] | None) -> str:
+    if value is None or not math.isfinite(value):
+        return "–"
+    if interval is None or not all(map(math.isfinite, interval)):
+        return f"{value:.2f}"
+    return f"{value:.2f}\n{interval[0]:.2f}–{interval[1]:.2f}"
+
+
+def _errors(one: ClassChange) -> str:
+    before, after = one.mae_before, one.mae_after
+    if before is None and after is None:
+        return "–"
+    # Less is better.
+    arrow = _arrow(after, before, _SAME_ERROR)
+    return f"{_length(before)} → {_length(after)}\n{arrow}".strip()
+
+
+def _length(value: float | None) -> str:
+    return f"{value:.1f}" if value is not None and math.isfinite(value) else "–"
