@@ -108,6 +108,17 @@ def test_an_acceptance_that_was_undone_does_not_count(grading: Grading) -> None:
     assert harvest(grading).accepted == (False, False, True)
 
 
+def test_an_acceptance_after_the_review_in_force_was_undone(grading: Grading) -> None:
+    review(grading, 2)
+    grading.set_state(2, ReviewState.PREDICTED, tool="reopen")
+    review(grading, 2, ACCEPT_AS_IS)
+    assert harvest(grading).accepted[2]
+    grading.undo()
+    grading.undo()
+    assert grading.states[2] == ReviewState.REVIEWED
+    assert harvest(grading).bscans == ()
+
+
 def test_an_older_acceptance_does_not_cover_a_newer_model(grading: Grading) -> None:
     review(grading, 2, ACCEPT_AS_IS)
     grading.set_state(2, ReviewState.PREDICTED, tool="reopen")
@@ -171,7 +182,9 @@ def test_background_without_any_layer_is_no_truth_of_layers(
     edit.set_labels(0, 12, 4, np.full((3, 2), FLUID, np.uint8))
     edit.commit()
     review(fresh, 0)
+    before = fresh.labels.copy()
     scan = scan_of(fresh)
+    assert np.array_equal(fresh.labels, before)
     assert (scan.labels[0] == FLUID).sum() == 6
     assert (scan.labels[0] != IGNORE).sum() == 6
     review(fresh, 1)

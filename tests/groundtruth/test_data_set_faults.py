@@ -110,6 +110,16 @@ def test_one_writer_waits_for_the_other(tmp_path: Path) -> None:
         pass
 
 
+def test_a_writer_waits_until_the_other_one_has_moved_in(data_set: DataSet) -> None:
+    writer = Writer(data_set.folder, range(1))
+    with locked(data_set.folder / ".lock"):
+        writer.go()
+        assert not writer.pipe.poll(1.0)
+        assert data_set.scans() == []
+    assert writer.reported() == [(0, "s0", 1)]
+    assert data_set.check() == []
+
+
 @pytest.fixture
 def full_disk() -> Iterator[Callable[[int], None]]:
     """From the call on, the system refuses files that are longer than so many bytes."""
