@@ -6,6 +6,9 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from napari_octseg.boundaries import boundaries_to_labels
 from napari_octseg.errors import ReadError
 from napari_octseg.groundtruth.formats.drawn_boundaries import scan_of_boundaries
 from napari_octseg.groundtruth.formats.exporting import export_folder
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from napari_octseg.groundtruth.formats.sidecar import Sidecar
     from napari_octseg.groundtruth.graded_scan import GradedScan
 
 _SUFFIX = ".eye"
@@ -54,7 +58,8 @@ def read(path: Path) -> list[GradedScan]:
     ----------
     path
         One file, or a folder of them. Of files without masks the layers between the
-        boundaries are the labels.
+        boundaries are the labels; so are those of an export whose boundaries, but not
+        its masks, were edited since.
 
     Raises
     ------
@@ -67,7 +72,8 @@ def read(path: Path) -> list[GradedScan]:
             f"{path} has no {_SUFFIX} files", todo="choose the folder they lie in"
         )
     sidecar = read_sidecar(files[0].parent)
-    return [sidecar.completed(_read_scan(file)) for file in files]
+    scans = [sidecar.completed(_read_scan(file)) for file in files]
+    return [_with_layers_as_drawn(scan, sidecar) for scan in scans]
 
 
 def _read_scan(file: Path) -> GradedScan:
@@ -83,6 +89,26 @@ def _read_scan(file: Path) -> GradedScan:
             allowed="a scan that somebody has segmented",
         )
     return scan_of_boundaries(file.stem, volume, boundaries)
+
+
+def _with_layers_as_drawn(scan: GradedScan, sidecar: Sidecar) -> GradedScan:
+    """The scan with its layers drawn anew if only its boundaries were edited.
+
+    EyeLab moves boundaries and leaves the masks of layers where they were. Pixels of
+    lesions, and those that nobody graded, stay.
+    """
+    boundaries = scan.boundaries
+    if (
+        boundaries is None
+        or len(boundaries.names) != len(scan.layers) + 1
+        or sidecar.has_heights_of(scan)
+        or not sidecar.has_labels_of(scan)
+    ):
+        return scan
+    classes = [scan.label_set.index(layer) for layer in scan.layers]
+    drawn = boundaries_to_labels(boundaries.heights, scan.volume.depth, classes)
+    is_drawn = np.isin(scan.labels, (0, *classes))
+    return replace(scan, labels=np.where(is_drawn, drawn, scan.labels))
 
 
 FORMAT = ExchangeFormat(

@@ -50,8 +50,8 @@ class ExchangeFormat:
     what
         What it carries, and who reads it, in a sentence.
     write
-        ``(scans, target) -> files written``; the target is a folder unless `suffixes`
-        says otherwise. None for formats that are only read.
+        ``(scans, target) -> files written``; the target is a new or empty folder. None
+        for formats that are only read.
     read
         ``path -> scans`` with the label set by the file's own names. None for formats
         without pixels.

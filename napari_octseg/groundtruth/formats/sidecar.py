@@ -159,6 +159,11 @@ class Sidecar:
         entry = self.entries.get(scan.name)
         return entry is None or entry.get("labels_sha256") == _hash_of(scan.labels)
 
+    def has_heights_of(self, scan: GradedScan) -> bool:
+        """Whether the boundaries are those that were written, as far as it is known."""
+        entry = self.entries.get(scan.name)
+        return entry is None or entry.get("boundaries_sha256") == _hash_of_heights(scan)
+
     def completed(self, scan: GradedScan) -> GradedScan:
         """A scan as its file holds it, with what the sidecar knows about it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from eyepy import EyeVolume
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_octseg.boundaries import Boundaries, boundaries_to_labels, boundary_names
 from napari_octseg.errors import ReadError
 from napari_octseg.groundtruth.formats.eye import read, write
 from napari_octseg.labels import IGNORE
@@ -58,21 +60,29 @@ def test_eyepy_sees_pixels_masks_heights_and_spacing(
         np.testing.assert_array_equal(eye.layers[name].data, heights)
 
 
-def test_heights_changed_in_another_programme_lose_their_provenance(
+def test_a_boundary_moved_in_another_programme_moves_the_layers_with_it(
     tmp_path: Path, scan_of: Callable[..., GradedScan]
 ) -> None:
-    scan = scan_of()
-    write([scan], tmp_path / "out")
+    heights = np.broadcast_to(np.float32([2, 5, 9, 12])[:, None, None], (4, 2, 3))
+    heights = heights.copy()
+    heights[:, 1, 2] = np.nan
+    scan = scan_of(shape=(2, 16, 3))
+    labels = boundaries_to_labels(heights, 16)
+    labels[0, 6, 0] = scan.label_set.index("IRF")
+    boundaries = Boundaries(boundary_names(scan.layers), heights)
+    write([replace(scan, labels=labels, boundaries=boundaries)], tmp_path / "out")
     file = tmp_path / "out" / "S-1.eye"
     eye = EyeVolume.load(file)
-    eye.layers["ILM"].data[0, 0] = 0.125
+    eye.layers["RNFL/GCL"].data[0, :2] = 8.0
     eye.save(file)
     (found,) = read(tmp_path / "out")
     assert found.boundaries is not None
-    assert found.boundaries["ILM"][0, 0] == 0.125
+    assert list(found.boundaries["RNFL/GCL"][0]) == [8, 8, 5]
+    assert list(found.labels[0, :, 1]) == [0] * 2 + [1] * 6 + [2] + [3] * 3 + [0] * 4
+    assert found.labels[0, 6, 0] == scan.label_set.index("IRF")
+    np.testing.assert_array_equal(found.labels[:, :, 2], labels[:, :, 2])
     assert found.provenance is None
     assert found.patient == "P-1"
-    np.testing.assert_array_equal(found.labels, scan.labels)
 
 
 def test_layers_of_others_are_the_labels_where_there_are_no_masks(
