@@ -1,15 +1,15 @@
 r"""What a few corrected B-scans of a new hospital give, and what none at all give.
 
-    python -m benchmarks.finetune_bases duke base-duke.json
-    napari-octseg train base-duke.json --data DATA --run RUN --out BUNDLES
-    python -m benchmarks.finetune --data DATA --base BUNDLES/base-without-duke \
-        --domain duke --json duke.json --work WORK
+    python -m benchmarks.finetune --data DATA --domain duke --work WORK \
+        --base BUNDLES/fluid-without-duke --whole BUNDLES/fluid-with-duke \
+        --json duke.json
 
-A model is trained without one data set, then fine-tuned on 1, 2, 5, 10 and 20 of its
-B-scans as the Fine-tune tab does it (preset *quick*, ground truth in a data set, replay
-of what the model was trained on), or adapted to its scans without any label. Dice is
-that of held-out patients of the new data set and, for what was forgotten, of the old
-ones. The shipped model, trained on all of it, is the other end of the gap.
+A model is trained without one data set (`benchmarks.finetune_bases`), then fine-tuned
+on 1, 2, 5, 10 and 20 of its B-scans as the Fine-tune tab does it (preset *quick*,
+ground truth in a data set, replay of what the model was trained on), or adapted to its
+scans without any label. Dice is that of held-out patients of the new data set and, for
+what was forgotten, of the old ones. A model trained on all of it is the other end of
+the gap.
 
 Each figure is written when it is measured; the same command goes on after an
 interruption, and with the same --json only prints what is there.
@@ -61,6 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fine-tuning and adaptation, measured")
     parser.add_argument("--data", type=Path, required=True, help="labelled data sets")
     parser.add_argument("--base", type=Path, required=True, help="folder of the base")
+    parser.add_argument("--whole", type=Path, help="trained on all; the shipped one")
     parser.add_argument("--domain", choices=sorted(DOMAINS), required=True)
     parser.add_argument("--sizes", type=int, nargs="*", default=[1, 2, 5, 10, 20])
     parser.add_argument("--seeds", type=int, default=3, help="draws of each size")
@@ -96,7 +97,8 @@ class Bench:
     def ends(self) -> None:
         """Both ends of the gap."""
         n_all = len(self.train)
-        for way, model, n in ((BASE, self.base, 0), (ALL, self.domain.model, n_all)):
+        whole = str(self.asked.whole or self.domain.whole)
+        for way, model, n in ((BASE, self.base, 0), (ALL, whole, n_all)):
             if not self.results.has(way, n, 0):
                 self._note(way, n, 0, model)
 

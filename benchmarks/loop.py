@@ -1,8 +1,8 @@
 r"""What fine-tuning between patients saves: the whole loop, by a simulated grader.
 
-    python -m benchmarks.finetune_bases duke base-duke.json
-    napari-octseg train base-duke.json --data DATA --run RUN --out BUNDLES
-    python -m benchmarks.loop --data DATA --base BUNDLES/base-without-duke \
+    python -m benchmarks.finetune_bases duke without.json
+    napari-octseg train without.json --data DATA --run RUN --out BUNDLES
+    python -m benchmarks.loop --data DATA --base BUNDLES/fluid-without-duke \
         --work WORK --json loop.json
     python -m benchmarks.loop_plot loop.json docs/images/loop.png
 

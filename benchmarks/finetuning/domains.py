@@ -34,11 +34,15 @@ class Domain:
     Attributes
     ----------
     model, source
-        Shipped model that was trained on all, and its source that is left out.
-    base, title
-        Name and title of the base model.
+        Shipped model, and the source of its recipe that is left out.
+    base, whole
+        Names of the model without the data set, and of the one trained on all of it.
+    title
+        Of both.
     changes
-        Of its recipe, beside the source: it is trained for fewer steps.
+        Of the recipe, beside the source.
+    weights
+        Of its remaining sources, where they differ.
     exclude
         Source → its images that may be of the same eyes.
     coarse
@@ -49,26 +53,57 @@ class Domain:
     model: str
     source: str
     base: str
+    whole: str
     title: str
     changes: dict[str, Any]
+    weights: dict[str, float] = field(default_factory=dict)
     exclude: dict[str, tuple[str, ...]] = field(default_factory=dict)
     coarse: str = ""
 
 
 DOMAINS = {
     "mendeley": Domain(
-        "octid-unet",
-        "Mendeley",
-        "base-without-mendeley",
-        "OCTID U-Net without Mendeley",
-        {"n_steps": 1700, "validate_every": 200},
+        model="octid-unet",
+        source="Mendeley",
+        base="base-without-mendeley",
+        whole="octid-unet",
+        title="OCTID U-Net without Mendeley",
+        changes={"n_steps": 1700, "validate_every": 200},
     ),
+    # The shipped network takes too long to train twice, and without Duke it learns to
+    # say nothing: both ends are a U-Net.
     "duke": Domain(
-        "retouch-fluid",
-        "Duke DME",
-        "base-without-duke",
-        "RETOUCH fluid without Duke",
-        {"n_steps": 1300, "validate_every": 200},
+        model="retouch-fluid",
+        source="Duke DME",
+        base="fluid-without-duke",
+        whole="fluid-with-duke",
+        title="Fluid U-Net",
+        changes={
+            "architecture": {
+                "name": "unet",
+                "arguments": {
+                    "in_channels": 3,
+                    "n_classes": 4,
+                    "widths": [16, 32, 64, 128, 256],
+                    "norm": True,
+                    "dropout": [0.1] * 9,
+                },
+            },
+            "input": {"n_neighbours": 1, "divisor": 16, "intensity": "zscore"},
+            "targets": [],
+            "augment": {
+                "speckle": 0.25,
+                "noise": 0.05,
+                "gamma": 0.3,
+                "zoom": 0.15,
+                "svdna": 0.0,
+            },
+            "n_steps": 1500,
+            "validate_every": 200,
+            "learning_rate": 0.002,
+            "ema": 0.98,
+        },
+        weights={"phantom": 0.2},
         # May be an eye of Duke patient 1.
         exclude={"RASP": ("Spectralis_1",)},
         coarse="fluid",
@@ -81,17 +116,28 @@ def full_recipe(domain: Domain) -> Recipe:
     return read_recipe(find_bundle(domain.model).folder / "recipe.json")
 
 
-def base_recipe(domain: Domain) -> Recipe:
-    """Recipe of the base: that of the shipped model without the data set."""
+def changed_recipe(domain: Domain, *, whole: bool = False) -> Recipe:
+    """Recipe of the base, or of the same network trained on all.
+
+    Parameters
+    ----------
+    domain
+        Says what is left out, and what else differs from the shipped model's recipe.
+    whole
+        Leave nothing out.
+    """
     full = full_recipe(domain)
     sources = [
         source.model_dump()
-        | {"exclude": (*source.exclude, *domain.exclude.get(source.name, ()))}
+        | {
+            "weight": domain.weights.get(source.name, source.weight),
+            "exclude": (*source.exclude, *domain.exclude.get(source.name, ())),
+        }
         for source in full.sources
-        if source.name != domain.source
+        if whole or source.name != domain.source
     ]
     changed = {
-        "name": domain.base,
+        "name": domain.whole if whole else domain.base,
         "version": "1",
         "title": domain.title,
         "sources": sources,

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.finetuning.domains import (
     DOMAINS,
-    base_recipe,
+    changed_recipe,
     drawn,
     full_recipe,
     graded,
@@ -46,10 +46,15 @@ from napari_octseg.volume import OCTVolume
 @pytest.mark.parametrize("name", sorted(DOMAINS))
 def test_a_base_knows_all_but_one_data_set(name: str) -> None:
     domain = DOMAINS[name]
-    full, base = full_recipe(domain), base_recipe(domain)
+    full, base = full_recipe(domain), changed_recipe(domain)
+    whole = changed_recipe(domain, whole=True)
     names = [source.name for source in full.sources]
     assert [s.name for s in base.sources] == [n for n in names if n != domain.source]
-    assert base.architecture == full.architecture
+    assert [source.name for source in whole.sources] == names
+    rest = [s for s in whole.sources if s.name != domain.source]
+    same = {"name": "", "sources": rest}
+    assert base.model_copy(update=same) == whole.model_copy(update=same)
+    assert list(base.sources) == rest
     assert base.n_steps < full.n_steps
     folder = source_of(domain).folder
     assert not any(source.folder == folder for source in base.sources)
