@@ -29,10 +29,8 @@ def scan_of(step: int, writer: int = 0) -> GradedScan:
     return replace(scan, labels=labels)
 
 
-def add(
-    folder: Path, steps: range, writer: int, told: Connection, begin: object = None
-) -> None:
-    """Add the scans of these steps; tell the scan and version after each."""
+def add(folder: Path, steps: range, writer: int, told: Connection) -> None:
+    """Wait for a word, then add the scans of these steps; tell of each."""
     data_set = DataSet.open(folder)
     told.send("ready")
     told.recv()
