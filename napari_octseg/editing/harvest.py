@@ -20,6 +20,8 @@ from napari_octseg.groundtruth.volume_facts import anonymous
 from napari_octseg.labels import IGNORE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from napari_octseg.editing.grading import Grading
@@ -88,7 +90,8 @@ def harvest(grading: Grading) -> Harvest:
             if not counts:
                 left_out[bscan] = _NOT_ACCEPTED
         if columns[bscan].any():
-            columns[bscan] &= (_drawn(grading, bscan) != IGNORE).any(axis=0)
+            drawn = _drawn(grading.labels[bscan], grading.heights[:, bscan])
+            columns[bscan] &= (drawn != IGNORE).any(axis=0)
             if not columns[bscan].any():
                 accepted[bscan], left_out[bscan] = False, _ALL_HIDDEN
     return Harvest(columns, tuple(accepted), left_out)
@@ -124,40 +127,67 @@ def graded_scan(
     LabelError
         If there is no patient, or the name has other characters.
     """
+    return gathered(grading, patient=patient, name=name, volume=volume)()
+
+
+def gathered(
+    grading: Grading, *, patient: str, name: str, volume: OCTVolume | None = None
+) -> Callable[[], GradedScan]:
+    """A function that gives the `graded_scan` of a grading as it is at this moment.
+
+    What has to be asked now is asked now, which is quick; the function may be called in
+    another thread, while the grading is edited. Parameters and errors are those of
+    `graded_scan`.
+    """
     grading.check_at_rest()
     grading.flush()
     found = harvest(grading)
     volume = grading.volume if volume is None else volume
-    labels = np.full_like(grading.labels, IGNORE)
-    for bscan in found.bscans:
-        columns = found.columns[bscan]
-        labels[bscan][:, columns] = _drawn(grading, bscan)[:, columns]
-    heights = np.where(found.columns, grading.heights, np.float32(np.nan))
-    return GradedScan(
-        name=name,
-        patient=pseudonym_of(patient),
-        volume=anonymous(volume),
-        labels=labels,
-        label_set=grading.label_set,
-        layers=tuple(grading.label_set.names[i] for i in grading.layers),
-        boundaries=(
-            Boundaries(grading.boundary_names, heights)
-            if grading.boundary_names
-            else None
-        ),
-        provenance=_provenance(grading, found, volume.spacing.axial),
-    )
+    provenance = _provenance(grading, found, volume.spacing.axial)
+    pseudonym = pseudonym_of(patient)
+    label_set, names = grading.label_set, grading.boundary_names
+    layers = tuple(label_set.names[i] for i in grading.layers)
+    labels, heights = grading.labels.copy(), grading.heights.copy()
+
+    def build() -> GradedScan:
+        for bscan, columns in enumerate(found.columns):
+            if columns.any():
+                labels[bscan] = _drawn(labels[bscan], heights[:, bscan])
+            np.copyto(labels[bscan], IGNORE, where=~columns)
+        heights[:, ~found.columns] = np.nan
+        return GradedScan(
+            name=name,
+            patient=pseudonym,
+            volume=anonymous(volume),
+            labels=labels,
+            label_set=label_set,
+            layers=layers,
+            boundaries=Boundaries(names, heights) if names else None,
+            provenance=provenance,
+        )
+
+    return build
 
 
-def _drawn(grading: Grading, bscan: int) -> NDArray[np.uint8]:
-    """Labels (depth, width) of a B-scan, with what is not said as `IGNORE`."""
-    labels: NDArray[np.uint8] = grading.labels[bscan].copy()
-    if grading.layers:
+def _drawn(
+    labels: NDArray[np.uint8], heights: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    """Labels (depth, width) of a B-scan, with what is not said as `IGNORE`.
+
+    Parameters
+    ----------
+    labels
+        (depth, width) uint8.
+    heights
+        (n_boundaries, width) float32; no boundaries where there are no layers.
+    """
+    drawn = labels.copy()
+    if len(heights):
         # Background is what lies above and below the layers; where nobody said where
         # these are, it is nothing.
-        bare = np.isnan(grading.heights[:, bscan]).all(axis=0)
-        labels[(labels == 0) & bare] = IGNORE
-    return labels
+        bare = np.isnan(heights).all(axis=0)
+        drawn[(drawn == 0) & bare] = IGNORE
+    return drawn
 
 
 def _accepted_as_is(grading: Grading) -> set[int]:

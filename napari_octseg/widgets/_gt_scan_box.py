@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_octseg.boundaries import layers_among
-from napari_octseg.editing.harvest import graded_scan, harvest
+from napari_octseg.editing.harvest import gathered, harvest
 from napari_octseg.engine.progress import Progress
 from napari_octseg.errors import OctsegError
 from napari_octseg.groundtruth.class_mapping import propose
@@ -44,7 +44,7 @@ from napari_octseg.widgets._tasks import as_task
 from napari_octseg.widgets._text import amber, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from napari_octseg.editing.grading import Grading
     from napari_octseg.editing.harvest import Harvest
@@ -285,8 +285,7 @@ class ScanBox(QGroupBox):
             data_set = self._folder.open()
             if data_set is None:
                 return
-            # The journal is asked here, and the arrays are copied: edits go on.
-            scan = graded_scan(
+            gather = gathered(
                 grading, patient=patient, name="scan", volume=volume_of(image)
             )
         except OctsegError as error:
@@ -294,7 +293,7 @@ class ScanBox(QGroupBox):
             return
         self.patient_field.forget()
         self.row.start(
-            iter_add(data_set, scan, self._mapping(grading, data_set)),
+            iter_add(data_set, gather, self._mapping(grading, data_set)),
             "Adding to the data set…",
             self._on_added,
             cancelled="Cancelled: nothing was added.",
@@ -312,10 +311,13 @@ class ScanBox(QGroupBox):
 
 
 def iter_add(
-    data_set: DataSet, scan: GradedScan, mapping: ClassMapping | None
+    data_set: DataSet,
+    gather: Callable[[], GradedScan],
+    mapping: ClassMapping | None,
 ) -> Generator[Progress, None, tuple[ScanVersion, GradedScan]]:
     """Add a scan under a name that tells nothing; in the classes of the data set."""
-    yield Progress(0, 2, "recognising the scan")
+    yield Progress(0, 2, "gathering what was corrected")
+    scan = gather()
     scan = replace(scan, name=scan_name(scan.volume))
     if mapping is not None:
         scan = mapping.apply(scan, data_set.label_set, data_set.layers)
