@@ -425,6 +425,7 @@ def test_a_recipe_is_trained_into_its_own_folder(
     assert sorted(p.name for p in recipe.parent.iterdir()) == [
         "README.md",
         "card.json",
+        "look.json",
         "recipe.json",
         "weights.safetensors",
     ]

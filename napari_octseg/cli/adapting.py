@@ -41,7 +41,7 @@ def adapt(
         Path | None,
         typer.Option(
             help="Folder that holds the model's training data sets, for what they look "
-            "like; phantoms alone tell by default."
+            "like; what the model has kept of that by default."
         ),
     ] = None,
     ground_truth: Annotated[

@@ -21,6 +21,7 @@ from napari_octseg.engine.augmentation.restyling import unlabelled_sources
 from napari_octseg.engine.data.datasets import code_table, load_source
 from napari_octseg.engine.device import choose_device, describe_device
 from napari_octseg.engine.evaluation import HELD_OUT, iter_measure
+from napari_octseg.engine.finetuning.look import LOOK_FILE, look_of, look_text
 from napari_octseg.engine.judging.tally import support_of
 from napari_octseg.engine.learning.run_state import check_plan, plan_of
 from napari_octseg.networks import build
@@ -92,6 +93,9 @@ def iter_ship(
     )
     text = recipe.model_dump_json(indent=1)
     extras = {"recipe.json": text + "\n"}
+    if recipe.input.plane == "bscan":
+        # For whoever has the model but not its data.
+        extras[LOOK_FILE] = look_text(look_of(recipe, data))
     # The figures are those of the stored (float16) weights: written, measured, then
     # written again with the figures.
     draft = folder.with_name(f".measured-{folder.name}")

@@ -42,6 +42,7 @@ def test_a_run_becomes_a_bundle_that_segments(bundle: Path, data: Path) -> None:
     assert sorted(p.name for p in bundle.iterdir()) == [
         "README.md",
         "card.json",
+        "look.json",
         "recipe.json",
         "weights.safetensors",
     ]

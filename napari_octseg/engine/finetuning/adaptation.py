@@ -105,8 +105,8 @@ def iter_adapt(
     device
         As for `segment`.
     data
-        Root of the model's own training data, for what they look like: else phantoms
-        alone tell. Data sets that are not there are left out.
+        Root of the model's own training data, for what they look like: else what the
+        model keeps of that tells, or phantoms alone.
 
     Yields
     ------

@@ -1,7 +1,13 @@
-"""What the training scans of a model look like, as one histogram of grey values."""
+"""What the training scans of a model look like, as one histogram of grey values.
+
+A bundle may hold it as numbers (``look.json``): whoever has the model but not its data
+knows it all the same. Phantoms alone are a poor stand-in: their grey values are not
+those of the real scans.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +15,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_octseg.bundles.part import readable_json
 from napari_octseg.bundles.registry import find_bundle
 from napari_octseg.engine.data.datasets import load_source
 from napari_octseg.engine.data.labelled_images import read_picture
 from napari_octseg.engine.data.split import list_source
 from napari_octseg.engine.recipe import read_recipe
-from napari_octseg.engine.steps.histogram import N_LEVELS, grey_shares
+from napari_octseg.engine.steps.histogram import N_LEVELS, grey_shares, rounded
 from napari_octseg.errors import ModelError
 
 if TYPE_CHECKING:
@@ -28,6 +35,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+LOOK_FILE = "look.json"
+_RECIPE = "recipe.json"
 _MOST_IMAGES = 24
 """Training scans of a source that stand for all of them."""
 _MOST_PHANTOMS = 6
@@ -62,43 +71,93 @@ class Look:
 def training_look(bundle: Bundle, data: Path | None = None) -> Look:
     """The look of the scans that a model was trained on.
 
-    Phantoms are made anew. Pictures are read from `data`, those of held-out patients
-    left out; data sets that are not there are left out too, and so is ground truth that
-    it was fine-tuned on: there the look was that of its parent still.
-
     Parameters
     ----------
     bundle
-        Its recipe names its training data, or that of the model it was made from.
+        It, or a model that it comes from, holds its look, or a recipe that names its
+        training data.
     data
-        Root of the data folders; None: phantoms alone.
+        Root of the data folders: if a data set of the recipe is there, the look is
+        computed anew.
 
     Raises
     ------
     ModelError
-        If neither the model nor any it comes from has a recipe with training scans
-        that are here.
+        If neither the model nor any it comes from holds a look, or has a recipe with
+        training scans that are here.
     """
-    recipe = _recipe_of(bundle)
-    found: list[tuple[Source, list[NDArray[np.float64]]]] = []
-    for source in recipe.sources if recipe else ():
-        images = _looks_of(source, data, recipe) if recipe else []
-        if images:
-            found.append((source, images))
-    if not found:
-        raise ModelError(
-            f"Nothing tells what the training scans of {bundle.name!r} look like",
-            allowed="a model with a recipe.json that has phantoms, or whose data sets "
-            "are here",
-            todo="give the folder of its data sets (--data), or leave the grey values "
-            "as they are (--no-histogram)",
-        )
+    chain = _chain(bundle)
+    recipes = (one.folder / _RECIPE for one in chain)
+    path = next((path for path in recipes if path.is_file()), None)
+    recipe = None if path is None else read_recipe(path)
+    if recipe is not None and data is not None and _has_pictures(recipe, data):
+        return look_of(recipe, data)
+    for one in chain:
+        if (one.folder / LOOK_FILE).is_file():
+            return read_look(one.folder / LOOK_FILE)
+    if recipe is not None and any(s.kind == "phantom" for s in recipe.sources):
+        return look_of(recipe, None)
+    raise ModelError(
+        f"Nothing tells what the training scans of {bundle.name!r} look like",
+        allowed=f"a model with a {LOOK_FILE}, with a {_RECIPE} that has phantoms, or "
+        "whose data sets are here",
+        todo="give the folder of its data sets (--data), or leave the grey values "
+        "as they are (--no-histogram)",
+    )
+
+
+def look_of(recipe: Recipe, data: Path | None) -> Look:
+    """The look of a recipe's training scans.
+
+    Phantoms are made anew. Pictures are read from `data`, those of held-out patients
+    left out; data sets that are not there are left out too, and so is ground truth that
+    a model was fine-tuned on: its look was that of the parent still.
+
+    Parameters
+    ----------
+    recipe
+        With phantoms, or with data sets that are there.
+    data
+        Root of the data folders; None: phantoms alone.
+    """
+    each = [(source, _looks_of(source, data, recipe)) for source in recipe.sources]
+    found = [(source, images) for source, images in each if images]
     shares = typical_shares(
         [shares for _, images in found for shares in images],
         [source.weight / len(images) for source, images in found for _ in images],
     )
     n_images = sum(len(images) for _, images in found)
     return Look(shares, tuple(source.name for source, _ in found), n_images)
+
+
+def look_text(look: Look) -> str:
+    """A look as the text of a `look.json`."""
+    values = {
+        "sources": look.sources,
+        "n_images": look.n_images,
+        "shares": rounded(look.shares),
+    }
+    return readable_json(values) + "\n"
+
+
+def read_look(path: Path) -> Look:
+    """Read a `look.json`.
+
+    Raises
+    ------
+    ModelError
+        If it is damaged.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        shares = np.asarray(values["shares"], np.float64)
+        if shares.shape != (N_LEVELS,) or (np.diff(shares) < 0).any():
+            raise ValueError(f"shares of shape {shares.shape}")
+        return Look(shares, tuple(values["sources"]), int(values["n_images"]))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(
+            f"{path} cannot be read ({error})", todo="restore or remove it"
+        ) from error
 
 
 def typical_shares(
@@ -145,23 +204,27 @@ def _at_ranks(
     return values
 
 
-def _recipe_of(bundle: Bundle) -> Recipe | None:
-    """Recipe of a model, or of the nearest one that it comes from and is here."""
-    visited: set[str] = set()
-    while bundle.name not in visited:
-        visited.add(bundle.name)
-        path = bundle.folder / "recipe.json"
-        if path.is_file():
-            return read_recipe(path)
-        parent = bundle.card.training.parent if bundle.card else None
-        if not parent:
-            return None
+def _chain(bundle: Bundle) -> list[Bundle]:
+    """A model, the one that it was made from, and so on, as far as they are here."""
+    found = [bundle]
+    while True:
+        card = found[-1].card
+        parent = card.training.parent if card is not None else None
+        known = [one.card.name for one in found if one.card is not None]
+        if not parent or parent in known:
+            return found
         try:
-            bundle = find_bundle(parent)
+            found.append(find_bundle(parent))
         except ModelError as error:
             logger.info("%s", error)
-            return None
-    return None
+            return found
+
+
+def _has_pictures(recipe: Recipe, data: Path) -> bool:
+    return any(
+        source.kind == "images" and (data / source.folder).is_dir()
+        for source in recipe.sources
+    )
 
 
 def _looks_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_octseg.bundles.registry import Bundle
-from napari_octseg.engine.finetuning.look import training_look, typical_shares
-from napari_octseg.engine.recipe import Recipe
+from napari_octseg.bundles.registry import Bundle, list_bundles
+from napari_octseg.engine.finetuning.look import (
+    LOOK_FILE,
+    look_text,
+    training_look,
+    typical_shares,
+)
+from napari_octseg.engine.recipe import Recipe, read_recipe
 from napari_octseg.engine.steps.histogram import (
     grey_shares,
     match_histogram,
@@ -90,3 +96,36 @@ def test_a_model_that_tells_nothing_is_refused(
         training_look(with_recipe())
     with pytest.raises(ModelError, match="Nothing tells"):
         training_look(tiny_bundle("without-recipe"))
+
+
+def test_a_look_is_kept_in_the_bundle_and_handed_down(
+    with_recipe: Callable[..., Bundle],
+    tiny_bundle: Callable[..., Bundle],
+    data: Path,
+    tmp_path: Path,
+) -> None:
+    bundle = with_recipe(phantoms=1)
+    computed = training_look(bundle, data)
+    (bundle.folder / LOOK_FILE).write_text(look_text(computed))
+    kept = training_look(bundle)
+    assert (kept.sources, kept.n_images) == (computed.sources, computed.n_images)
+    np.testing.assert_allclose(kept.shares, computed.shares, atol=1e-5)
+    # A root without any of the data sets is as good as none.
+    assert training_look(bundle, tmp_path).sources == computed.sources
+    child = tiny_bundle("child")
+    assert child.card is not None
+    training = child.card.training.model_copy(update={"parent": bundle.name})
+    child = replace(child, card=child.card.model_copy(update={"training": training}))
+    assert training_look(child).sources == computed.sources
+    (bundle.folder / LOOK_FILE).write_text('{"shares": [1, 0]}')
+    with pytest.raises(ModelError, match="restore"):
+        training_look(bundle)
+
+
+def test_shipped_models_tell_what_their_data_look_like() -> None:
+    for bundle in list_bundles():
+        if bundle.shipped and bundle.card and bundle.card.input.plane == "bscan":
+            recipe = read_recipe(bundle.folder / "recipe.json")
+            look = training_look(bundle)
+            assert set(look.sources) == {source.name for source in recipe.sources}
+            assert look.shares[-1] == 1
