@@ -114,6 +114,7 @@ def test_ctrl_c_keeps_the_best_and_a_worse_model_is_not_accepted_unasked(
     assert code == 0, text
     assert "the best so far is measured" in text
     assert "stopped early" in text
+    assert "the weights are those of the parent" in text
     assert "There is no clear difference" in text
     (run,) = list_runs()
     comparison = run.folder / "comparison.json"

@@ -244,9 +244,10 @@ def _show(candidate: Candidate) -> None:
     from rich.table import Table
 
     comparison = candidate.comparison
+    means = [row for row in comparison.replay if row.name == "mean"]
     for title, rows in (
         ("held-out ground truth", (comparison.mean, *comparison.held_out)),
-        ("what it knew before", comparison.replay),
+        ("what it knew before", means),
     ):
         shown = [row for row in rows if row is not None]
         if not shown:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from napari_octseg.engine.finetuning.job import Job
 
 _FILES = (run_folder.COMPARISON, run_folder.WORST)
+_UNCHANGED = (
+    "No update made the held-out B-scans better: the weights are those of the parent."
+)
 _STOPPED = "The training was stopped early; the best weights until then were measured."
 
 
@@ -92,6 +95,7 @@ def iter_candidate(
         notes=[
             *filter(None, [job.held_out]),
             *job.notes,
+            *([_UNCHANGED] if not saved["step"] else []),
             *([_STOPPED] if stopped_early else []),
         ],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,3 +103,17 @@ def planned(from_parent: Recipe, data: Path, runs: Path) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture
+def family(tiny_bundle: Callable[..., Bundle]) -> Callable[..., None]:
+    """Write models, each the parent of the next one."""
+
+    def write(*chain: str) -> None:
+        for parent, name in zip((None, *chain), chain, strict=False):
+            folder = tiny_bundle(name).folder
+            card = json.loads((folder / "card.json").read_text())
+            card["training"]["parent"] = parent
+            (folder / "card.json").write_text(json.dumps(card))
+
+    return write

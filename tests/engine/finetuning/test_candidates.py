@@ -1,4 +1,4 @@
-"""Accept makes a bundle, discard leaves nothing; and the family that comes of it."""
+"""Accept makes a bundle, discard leaves nothing."""
 
 from __future__ import annotations
 
@@ -19,12 +19,7 @@ from napari_octseg.engine.finetuning.candidates import (
     read_candidate,
 )
 from napari_octseg.engine.finetuning.history import learning_curve
-from napari_octseg.engine.finetuning.lineage import (
-    lineage,
-    restore,
-    retired,
-    roll_back,
-)
+from napari_octseg.engine.finetuning.lineage import roll_back
 from napari_octseg.engine.finetuning.lock import take_lock
 from napari_octseg.engine.finetuning.run import list_runs
 from napari_octseg.engine.finetuning.status import write_end
@@ -117,65 +112,3 @@ def test_a_model_is_never_overwritten_not_even_a_retired_one(
         check_name("b")
     assert free_name("b-2") == "b-2"
     check_name("b-2")
-
-
-@pytest.fixture
-def family(tiny_bundle: Callable[..., object]) -> Callable[..., None]:
-    """Write models, each the parent of the next one."""
-
-    def write(*chain: str) -> None:
-        for parent, name in zip((None, *chain), chain, strict=False):
-            folder = tiny_bundle(name).folder  # type: ignore[attr-defined]
-            card = json.loads((folder / "card.json").read_text())
-            card["training"]["parent"] = parent
-            (folder / "card.json").write_text(json.dumps(card))
-
-    return write
-
-
-def test_rolling_back_retires_what_came_after_and_can_be_undone(
-    family: Callable[..., None],
-) -> None:
-    family("a", "b", "c", "d")
-    assert [card.name for card in lineage("d")] == ["d", "c", "b", "a"]
-    assert roll_back("d", "b") == ("d", "c")
-    assert names() == ["a", "b"]
-    assert retired() == ("c", "d")
-    # Who comes from whom is still known.
-    assert [card.name for card in lineage("d")] == ["d", "c", "b", "a"]
-    restore("c")
-    assert names() == ["a", "b", "c"]
-    with pytest.raises(ModelError, match="No retired model"):
-        restore("c")
-
-
-def test_rolling_back_needs_an_ancestor_that_is_there(
-    family: Callable[..., None],
-) -> None:
-    family("a", "b", "c")
-    with pytest.raises(ModelError, match="does not come from"):
-        roll_back("a", "c")
-    with pytest.raises(ModelError, match="does not come from"):
-        roll_back("c", "c")
-    roll_back("c", "a")
-    with pytest.raises(ModelError, match="is retired itself"):
-        roll_back("c", "b")
-    assert names() == ["a"]
-
-
-def test_a_family_tree_that_bites_its_tail_ends(family: Callable[..., None]) -> None:
-    family("a", "b", "a2")
-    folder = find_bundle("a").folder
-    card = json.loads((folder / "card.json").read_text())
-    card["training"]["parent"] = "b"
-    (folder / "card.json").write_text(json.dumps(card))
-    assert [card.name for card in lineage("b")] == ["b", "a"]
-
-
-def test_a_parent_that_is_gone_ends_the_lineage(family: Callable[..., None]) -> None:
-    family("a", "b")
-    folder = find_bundle("a").folder
-    folder.rename(folder.with_name(".away"))
-    assert [card.name for card in lineage("b")] == ["b"]
-    with pytest.raises(ModelError, match="No model is called 'a'"):
-        lineage("a")
