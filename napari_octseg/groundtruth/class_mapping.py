@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -53,7 +54,9 @@ _WHOLES: dict[str, tuple[str, ...]] = {
     "EZ/RPE to RPE": ("RPE", "outer bands"),
     "RPE to BM": ("RPE", "outer bands"),
 }
-_LIKENESS = 0.85  # "Elipsoid Zone" is "ellipsoid zone", "OPL" is not "ONL"
+# "Elipsoid Zone" is "ellipsoid zone"; "outer plexiform layer" (0.86) is not "inner …".
+_LIKENESS = 0.9
+_DIGITS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,9 @@ def _proposed(name: str, target: LabelSet) -> str:
         for own in target.names
         for spelling in (own.lower(), target.classes[target.index(own)].long_name)
     }
-    alike = get_close_matches(name.strip().lower(), ours, n=1, cutoff=_LIKENESS)
+    wanted = name.strip().lower()
+    numbered_alike = [o for o in ours if _DIGITS.findall(o) == _DIGITS.findall(wanted)]
+    alike = get_close_matches(wanted, numbered_alike, n=1, cutoff=_LIKENESS)
     return ours[alike[0]] if alike else LEFT_OUT
 
 

@@ -64,6 +64,22 @@ def test_a_class_is_proposed_by_name_synonym_or_what_contains_it(theirs, ours):
     assert proposed.renames == (("background", "background"), (theirs, ours))
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("outer plexiform layer", "IPL"),
+        ("structure 10", "structure 1"),
+        ("class 1", "class 2"),
+        ("OPL", "ONL"),
+        ("outer retina", "inner retina"),
+    ],
+)
+def test_classes_that_only_sound_alike_are_not_proposed(theirs, ours):
+    target = LabelSet.of("background", ours)
+    proposed = propose(LabelSet.of("background", theirs), target)
+    assert proposed.renames[1] == (theirs, LEFT_OUT)
+
+
 def test_the_narrower_class_wins_where_both_are_there():
     target = LabelSet.of("background", "OS", "EZ", "IRF", "fluid")
     proposed = dict(propose(LabelSet.of("background", "OS", "IRF"), target).renames)
