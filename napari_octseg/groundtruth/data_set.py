@@ -29,7 +29,7 @@ from napari_octseg.groundtruth.volume_facts import anonymous
 from napari_octseg.labels import LabelClass, LabelSet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from napari_octseg.groundtruth.graded_scan import GradedScan
 
@@ -293,14 +293,16 @@ class DataSet:
 
         Reads all files.
         """
-        problems = []
+        return [problem for some in self.iter_check() for problem in some]
+
+    def iter_check(self) -> Iterator[list[str]]:
+        """The same, one scan after the other, in the order of their names."""
         for folder in scan_folders(self.folder):
-            problems += problems_of(folder, self.label_set, self.layers)
+            yield problems_of(folder, self.label_set, self.layers)
         try:
             self.split()
         except ReadError as error:
-            problems.append(error.got)
-        return problems
+            yield [error.got]
 
     def _folder_of(self, name: str) -> Path:
         folders = {path.name: path for path in scan_folders(self.folder)}

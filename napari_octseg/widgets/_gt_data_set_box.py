@@ -17,7 +17,9 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+from napari_octseg.engine.progress import Progress
 from napari_octseg.errors import OctsegError
+from napari_octseg.groundtruth.versions import scan_folders
 from napari_octseg.widgets._fold import Fold
 from napari_octseg.widgets._gt_new_data_set import NewDataSetDialog
 from napari_octseg.widgets._gt_short_table import ShortTable
@@ -27,10 +29,12 @@ from napari_octseg.widgets._gt_task_row import TaskRow, wrapped_label
 from napari_octseg.widgets._legend import swatch
 from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._plain_table import PlainTable, number_item
-from napari_octseg.widgets._tasks import RunningTask, as_task, while_alive
+from napari_octseg.widgets._tasks import RunningTask, while_alive
 from napari_octseg.widgets._text import amber, counted
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from napari_octseg.groundtruth.data_set import DataSet
     from napari_octseg.widgets._data_set_folder import DataSetFolder
     from napari_octseg.widgets._gt_open_correction import OpenCorrection
@@ -105,6 +109,11 @@ class DataSetBox(QGroupBox):
         layout.addWidget(self.facts)
         layout.addWidget(self.folds)
 
+    @property
+    def is_counting(self) -> bool:
+        """Whether its scans are being counted."""
+        return self._counting is not None
+
     def refresh(self) -> None:
         """Look at the data set anew; its scans are counted in a thread."""
         try:
@@ -150,13 +159,22 @@ class DataSetBox(QGroupBox):
         self.facts.setText(facts_text(summary))
         self._fill_classes(summary)
         self._fill_scans(summary)
+        for widget in (self.class_fold, self.scan_table):
+            widget.show()
         self.folds.setVisible(bool(summary.scans))
         self.summarised.emit(summary)
 
     def _on_failed(self, task: RunningTask, error: Exception) -> None:
-        if task is self._counting:
-            self._show_none("")
-            show_error(self, error)
+        if task is not self._counting:
+            return
+        self._counting = self.summary = None
+        self.facts.setText(amber(str(error)))
+        # The check tells of everything that is wrong.
+        for widget in (self.class_fold, self.scan_table):
+            widget.hide()
+        self.folds.show()
+        self.scan_fold.set_unfolded(True)
+        self.summarised.emit(None)
 
     def _forget(self) -> None:
         task, self._counting = self._counting, None
@@ -217,8 +235,9 @@ class DataSetBox(QGroupBox):
             show_error(self, error)
             return
         if data_set is not None:
-            steps = as_task(data_set.check, "reading every file")
-            self.row.start(steps, "Checking the files…", self._on_checked)
+            self.row.start(
+                check_steps(data_set), "Checking the files…", self._on_checked
+            )
 
     def _on_checked(self, faults: list[str]) -> None:
         if not faults:
@@ -231,6 +250,17 @@ class DataSetBox(QGroupBox):
 
     def _on_busy(self, busy: bool) -> None:
         self.check_button.setEnabled(not busy)
+
+
+def check_steps(data_set: DataSet) -> Generator[Progress, None, list[str]]:
+    """Read all files; what is wrong with them, in sentences."""
+    problems: list[str] = []
+    # Those that are damaged cannot be listed, but are counted.
+    n_scans = len(scan_folders(data_set.folder))
+    for n_done, found in enumerate(data_set.iter_check(), 1):
+        problems += found
+        yield Progress(n_done, max(n_done, n_scans), f"scan {n_done} of {n_scans}")
+    return problems
 
 
 def facts_text(summary: Summary) -> str:

@@ -159,9 +159,7 @@ def start_of(
     fitting = mapping.apply(scan, grading.label_set, layers)
     if fitting.boundaries is not None:
         labels, heights = fitting.labels, fitting.boundaries.heights
-        return Start(
-            name, grading.label_set, layers, "file", name, labels, heights
-        )
+        return Start(name, grading.label_set, layers, "file", name, labels, heights)
     # It says nothing of layers: those of the correction stay below its findings.
     indices = scan.label_set.mapping_to(grading.label_set, dict(mapping.renames))
     labels = remap(scan.labels, indices)

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QPushButton, QTableWidgetItem, QVBoxLayout, QWidget
 
 from napari_octseg.errors import OctsegError
+from napari_octseg.groundtruth.data_set import DataSet
 from napari_octseg.groundtruth.split import TRAIN, VALIDATION
 from napari_octseg.widgets._gt_short_table import ShortTable
 from napari_octseg.widgets._gt_task_row import wrapped_label
 from napari_octseg.widgets._legend import swatch
 from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._plain_table import number_item
+from napari_octseg.widgets._tasks import RunningTask, as_task
 from napari_octseg.widgets._text import amber, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_octseg.groundtruth.data_set import DataSet
     from napari_octseg.widgets._data_set_folder import DataSetFolder
     from napari_octseg.widgets._gt_summary import Summary
 
@@ -36,6 +38,8 @@ class SplitBox(QWidget):
         self._folder = folder
         self._patients: tuple[str, ...] = ()
         self._split: dict[str, str] = {}
+        self._unsaved: dict[str, str] = {}
+        self._task: RunningTask | None = None
         self.hint = wrapped_label(
             "A model never learns from the patients held out for validation: they tell "
             "how good it is. A click on a patient moves it to the other side."
@@ -57,7 +61,9 @@ class SplitBox(QWidget):
 
     def show_summary(self, summary: Summary) -> None:
         """List the patients of a data set."""
-        self._patients, self._split = summary.patients, dict(summary.split)
+        self._patients = summary.patients
+        if self._task is None:
+            self._split = {**summary.split, **self._unsaved}
         self.table.set_size(
             len(self._patients), ["patient", "scans", "B-scans", "side"]
         )
@@ -73,6 +79,11 @@ class SplitBox(QWidget):
         self._show_sides()
         self.table.fit_height()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether sides are being proposed or written."""
+        return self._task is not None
+
     def side_of(self, patient: str) -> str:
         """Side of a patient; empty if nobody has decided."""
         return self._split.get(patient, "")
@@ -87,31 +98,68 @@ class SplitBox(QWidget):
         text = split_text(self._patients, self._split)
         self.note.setText(text)
         self.propose_button.setEnabled(
-            any(not self.side_of(patient) for patient in self._patients)
+            not self.is_busy
+            and any(not self.side_of(patient) for patient in self._patients)
         )
 
     def _on_clicked(self, row: int, _: int) -> None:
         patient = self._patients[row]
         other = TRAIN if self.side_of(patient) == VALIDATION else VALIDATION
-        self._change(
-            lambda data_set: data_set.set_split({**self._split, patient: other})
-        )
+        self._split[patient] = self._unsaved[patient] = other
+        self._show_sides()
+        self._save()
 
     def _on_propose(self) -> None:
-        self._change(lambda data_set: data_set.set_split(data_set.propose_split()))
+        self._run(DataSet.propose_split, "Proposing who is held out", self._on_proposed)
 
-    def _change(self, change: Callable[[DataSet], object]) -> None:
+    def _on_proposed(self, split: dict[str, str]) -> None:
+        self._unsaved = {**split, **self._unsaved}
+        self._split = dict(self._unsaved)
+
+    def _save(self) -> None:
+        """Write the sides that changed; another writer may have to be waited for."""
+        if self._task is not None or not self._unsaved:
+            return
+        sides, self._unsaved = self._unsaved, {}
+        self._run(lambda data_set: data_set.set_split(sides), "Saving who is held out")
+
+    def _run(
+        self,
+        deed: Callable[[DataSet], object],
+        description: str,
+        done: Callable[[Any], None] | None = None,
+    ) -> None:
+        """Do something to the data set in a thread."""
         try:
             data_set = self._folder.open()
-            if data_set is None:
-                return
-            change(data_set)
-            self._split = dict(data_set.split())
         except OctsegError as error:
-            show_error(self, error)
+            self._on_failed(error)
+            self._folder.touch()
             return
+        if data_set is None:
+            return
+        task = RunningTask(as_task(partial(deed, data_set), description), description)
+        if done is not None:
+            task.succeeded.connect(done)
+        task.failed.connect(self._on_failed)
+        task.ended.connect(self._on_ended)
+        self._task = task
         self._show_sides()
-        self._folder.touch()
+        task.start()
+
+    def _on_ended(self) -> None:
+        self._task = None
+        self._show_sides()
+        if self._unsaved:
+            self._save()
+        else:
+            self._folder.touch()
+
+    def _on_failed(self, error: Exception) -> None:
+        # What is in the folder is shown again at the end.
+        self._unsaved = {}
+        show_error(self, error)
+        self._show_sides()
 
 
 def split_text(patients: tuple[str, ...], split: dict[str, str]) -> str:
