@@ -6,16 +6,14 @@ https://cocodataset.org/#format-data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_octseg.errors import ReadError
+from napari_octseg.groundtruth.formats.coco_file import CocoFile, parsed
 from napari_octseg.groundtruth.formats.drawn_images import (
     DrawnImage,
-    Mask,
     classes_of,
     in_order_of_bscans,
     scan_of_images,
@@ -31,12 +29,11 @@ from napari_octseg.groundtruth.formats.png_masks import (
     write_boundaries,
 )
 from napari_octseg.groundtruth.formats.registry import ExchangeFormat
-from napari_octseg.groundtruth.formats.run_lengths import decode, encode
-from napari_octseg.groundtruth.formats.shapes import polygon_mask
+from napari_octseg.groundtruth.formats.run_lengths import encode
 from napari_octseg.groundtruth.formats.sidecar import FILE_NAME as SIDECAR
 from napari_octseg.groundtruth.formats.sidecar import read_sidecar
 from napari_octseg.groundtruth.json_files import read_json, write_json
-from napari_octseg.io.format import ReadOptions, broken_file
+from napari_octseg.io.format import ReadOptions
 from napari_octseg.io.pictures import picture_files, read_stack
 from napari_octseg.labels import IGNORE
 
@@ -49,9 +46,7 @@ if TYPE_CHECKING:
     from napari_octseg.groundtruth.graded_scan import GradedScan
     from napari_octseg.volume import OCTVolume
 
-_FORMAT = "COCO JSON"
 _ANNOTATIONS = "annotations.json"
-_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
 
 
 def write(scans: Sequence[GradedScan], target: Path) -> list[Path]:
@@ -179,7 +174,7 @@ def read(path: Path) -> list[GradedScan]:
 
 def scans_of_coco(file: Path, facts: dict[str, Any]) -> list[GradedScan]:
     """As `read`, of a file that was read already."""
-    found = _parsed(file, facts)
+    found = parsed(file, facts)
     if not found.bscans:
         return scans_of_pictures(found.images, found.names, file)
     sidecar = read_sidecar(file.parent)
@@ -221,7 +216,7 @@ def read_labels_for(path: Path, volume: OCTVolume) -> GradedScan:
 
 def labels_of_coco(file: Path, facts: dict[str, Any], volume: OCTVolume) -> GradedScan:
     """As `read_labels_for`, of a file that was read already."""
-    found = _parsed(file, facts)
+    found = parsed(file, facts)
     if not found.bscans:
         images = in_order_of_bscans(found.images, volume, file)
         there = [image for image in images if image is not None]
@@ -261,78 +256,7 @@ def json_in(path: Path) -> Path:
     return files[0]
 
 
-@dataclass(frozen=True)
-class _CocoFile:
-    """What a COCO file holds.
-
-    `bscans` are (scan, patient, B-scan) of each image, in files that `write` wrote.
-    """
-
-    names: list[str]
-    images: list[DrawnImage]
-    bscans: list[tuple[str, str, int]]
-
-
-def _parsed(file: Path, facts: dict[str, Any]) -> _CocoFile:
-    with broken_file(file, _FORMAT, *_DAMAGE):
-        categories = sorted(facts["categories"], key=lambda one: int(one["id"]))
-        named = {int(one["id"]): str(one["name"]) for one in categories}
-        regions: dict[Any, list[tuple[str, Mask]]] = {}
-        for one in facts["annotations"]:
-            region = named[int(one["category_id"])], _mask_of(one)
-            regions.setdefault(one["image_id"], []).append(region)
-        images = [
-            DrawnImage(
-                str(one["file_name"]),
-                tuple(regions.pop(one["id"], ())),
-                (int(one["height"]), int(one["width"])),
-                partial(_decoded, one["not_graded"]) if "not_graded" in one else None,
-            )
-            for one in facts["images"]
-        ]
-        if regions or not images:
-            missing = next(iter(regions), "(none)")
-            raise ValueError(f"it does not list the image {missing!r}")
-        bscans = [
-            (str(one["scan"]), str(one["patient"]), int(one["bscan"]))
-            for one in facts["images"]
-            if "scan" in one
-        ]
-        if bscans and len(bscans) != len(images):
-            raise ValueError("images without the scan to which they belong")
-    return _CocoFile(list(named.values()), images, bscans)
-
-
-def _mask_of(annotation: dict[str, Any]) -> Mask:
-    """Pixels of a `segmentation`: run lengths, or polygons that belong together."""
-    drawn = annotation["segmentation"]
-    if isinstance(drawn, dict):
-        return partial(_decoded, drawn)
-    corners = [np.asarray(one, float).reshape(-1, 2).T for one in drawn]
-    if not corners:
-        raise ValueError(
-            f"the annotation {annotation['id']} has a box and no pixels (segmentation)"
-        )
-    return partial(_drawn, corners)
-
-
-def _decoded(rle: dict[str, Any], size: tuple[int, int]) -> NDArray[np.bool_]:
-    mask = decode(rle)
-    if mask.shape != size:
-        raise ValueError(f"run lengths of {mask.shape} in an image of {size}")
-    return mask
-
-
-def _drawn(
-    polygons: list[NDArray[np.float64]], size: tuple[int, int]
-) -> NDArray[np.bool_]:
-    mask = np.zeros(size, np.bool_)
-    for x, y in polygons:
-        mask |= polygon_mask(x.tolist(), y.tolist(), size)
-    return mask
-
-
-def _own_scan(found: _CocoFile, name: str, volume: OCTVolume) -> GradedScan:
+def _own_scan(found: CocoFile, name: str, volume: OCTVolume) -> GradedScan:
     """A scan that `write` wrote, with these pixels."""
     images: list[DrawnImage | None] = [None] * volume.n_bscans
     patient = ""
