@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from typer.testing import CliRunner
 
-from napari_octseg.boundaries import boundaries_to_labels
+from napari_octseg.boundaries import Boundaries, boundaries_to_labels
 from napari_octseg.bundles.registry import find_bundle
 from napari_octseg.cli import app
 from napari_octseg.editing.grading import Grading
@@ -20,7 +20,7 @@ from napari_octseg.groundtruth.data_set import DataSet
 from napari_octseg.groundtruth.pseudonyms import pseudonym_of
 from napari_octseg.groundtruth.scan_hash import scan_name
 from napari_octseg.io import read_volume
-from napari_octseg.io.save import save_labels
+from napari_octseg.io.save import save_labels, save_volume
 from napari_octseg.labels import IGNORE, LabelSet
 from napari_octseg.volume import OCTVolume
 from tests.groundtruth.random_scans import assert_same
@@ -281,6 +281,25 @@ def test_formats_without_pixels_need_the_scan(
     assert other is not None
     assert one.names == other.names
     assert np.allclose(one.heights, other.heights, atol=1e-3, equal_nan=True)
+
+
+def test_lines_of_a_device_have_to_be_accepted(tmp_path: Path) -> None:
+    heights = np.stack([np.full((3, 20), row, np.float32) for row in (8, 14, 20)])
+    volume = OCTVolume(
+        np.zeros(SHAPE, np.uint8),
+        boundaries=Boundaries(("ILM", "RNFL/GCL", "IPL/INL"), heights),
+    )
+    eye, truth = tmp_path / "device.eye", tmp_path / "truth"
+    save_volume(volume, eye)
+    run("new", truth, "--classes", "background,RNFL,GCIPL")
+    options = ["--format", "device-boundaries", "--patient", "7"]
+    said = run("import", truth, eye, *options, fails=True)
+    assert "--accept-as-is" in said
+    run("import", truth, eye, *options, "--accept-as-is")
+    (one,) = DataSet.open(truth).scans()
+    kept = DataSet.open(truth).read(one.name).provenance
+    assert kept is not None
+    assert kept.accepted == (True,) * 3
 
 
 def test_what_there_is_not_is_told(scan: Path, truth: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -283,6 +284,13 @@ def import_labels(
             "data, whose names tell nobody's.",
         ),
     ] = False,
+    accept_as_is: Annotated[
+        bool,
+        typer.Option(
+            "--accept-as-is",
+            help="Take what a machine has drawn as truth, which is recorded.",
+        ),
+    ] = False,
     mapping: Mapping = None,
     write_map: Annotated[
         Path | None,
@@ -292,10 +300,11 @@ def import_labels(
         ),
     ] = None,
 ) -> None:
-    """Add labels that other programs made; they count as a whole."""
+    """Add labels that people made with other programs; they count as a whole."""
     from napari_octseg.groundtruth.class_mapping import propose, write_mapping
     from napari_octseg.groundtruth.data_set import DataSet
-    from napari_octseg.groundtruth.pseudonyms import pseudonym_of
+    from napari_octseg.groundtruth.graded_scan import accepted_as_is
+    from napari_octseg.groundtruth.pseudonyms import grader_pseudonym, pseudonym_of
     from napari_octseg.groundtruth.scan_hash import scan_name
 
     data_set = DataSet.open(folder)
@@ -312,6 +321,8 @@ def import_labels(
             patient=whose if keep_names else pseudonym_of(whose),
             name=one.name if keep_names else scan_name(one.volume),
         )
+        if accept_as_is:
+            scan_in = accepted_as_is(scan_in, grader_pseudonym(getpass.getuser()))
         _tell(data_set.add(scan_in), scan_in)
 
 

@@ -45,10 +45,12 @@ def add_version(folder: Path, scan: GradedScan) -> ScanVersion:
     Raises
     ------
     LabelError
-        If nothing of a new scan is graded, or it is there as another patient's.
+        If nothing of a new scan is graded, it holds a machine's output that nobody
+        accepted, or it is there as another patient's.
     WriteError
         If the disk refuses; the data set is as before then.
     """
+    _check_answered(scan)
     known_by, content = scan_hash(scan.volume), content_of(scan)
     same = _same_scan(folder, known_by, scan)
     if same is not None and same.newest.content == content:
@@ -72,6 +74,18 @@ def add_version(folder: Path, scan: GradedScan) -> ScanVersion:
                 return same.newest
             scan_folder, number = _move_in(folder, draft, same, scan.name)
     return replace(read_version_facts(scan_folder, number), is_new=True)
+
+
+def _check_answered(scan: GradedScan) -> None:
+    unanswered = scan.unanswered_bscans
+    if unanswered:
+        raise LabelError(
+            f"{len(unanswered)} of the graded B-scans of {scan.name} hold a machine's "
+            "output that nobody has looked at",
+            allowed="what a person drew, reviewed, or accepted as is",
+            todo="take them over into a correction and review them there; on the "
+            "command line --accept-as-is takes and marks them",
+        )
 
 
 def _same_scan(folder: Path, known_by: str, scan: GradedScan) -> ScanEntry | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,8 @@ HUMAN = "human"
 
 STATES = ("unseen", "predicted", "corrected", "reviewed", "excluded")
 """Review states of a B-scan, by name."""
+
+_NOBODY_S = ("unseen", "predicted")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -168,6 +170,43 @@ class GradedScan:
         return np.asarray((self.labels != IGNORE).any(axis=1))
 
     @property
+    def unanswered_bscans(self) -> tuple[int, ...]:
+        """Graded B-scans that hold a machine's output which nobody accepted."""
+        told = self.provenance
+        if told is None:
+            return ()
+        return tuple(
+            i
+            for i in self.graded_bscans
+            if told.states[i] in _NOBODY_S and not told.accepted[i]
+        )
+
+    @property
     def graded_bscans(self) -> tuple[int, ...]:
         """B-scans that have graded columns."""
         return tuple(int(i) for i in np.flatnonzero(self.graded_columns.any(axis=1)))
+
+
+def accepted_as_is(scan: GradedScan, grader: str) -> GradedScan:
+    """The scan with a machine's output accepted as it is, which is recorded.
+
+    Parameters
+    ----------
+    scan
+        Its `unanswered_bscans` become reviewed, and are marked as accepted.
+    grader
+        Who accepts them, by pseudonym.
+    """
+    told, chosen = scan.provenance, set(scan.unanswered_bscans)
+    if told is None or not chosen:
+        return scan
+    bscans = range(len(told.states))
+    return replace(
+        scan,
+        provenance=replace(
+            told,
+            states=tuple("reviewed" if i in chosen else told.states[i] for i in bscans),
+            accepted=tuple(i in chosen or told.accepted[i] for i in bscans),
+            graders=tuple(grader if i in chosen else told.graders[i] for i in bscans),
+        ),
+    )

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_octseg.boundaries import Boundaries, boundary_names
-from napari_octseg.groundtruth.graded_scan import STATES, GradedScan, Provenance
+from napari_octseg.groundtruth.graded_scan import (
+    STATES,
+    GradedScan,
+    Provenance,
+    accepted_as_is,
+)
 from napari_octseg.labels import IGNORE, LabelSet
 from napari_octseg.volume import OCTVolume, Origin, ScanPattern, Spacing
 
@@ -99,7 +104,7 @@ def provenances(draw: st.DrawFn, n_bscans: int, width: int) -> Provenance:
 
 @st.composite
 def graded_scans(draw: st.DrawFn) -> GradedScan:
-    """Scans with at least one graded pixel, labelled with `LABEL_SET`."""
+    """Scans with at least one graded pixel, whose labels somebody answers for."""
     shape = draw(st.tuples(st.integers(1, 4), st.integers(1, 9), st.integers(1, 9)))
     n_bscans, _, width = shape
     classes = st.sampled_from([*range(len(LABEL_SET)), IGNORE])
@@ -117,7 +122,7 @@ def graded_scans(draw: st.DrawFn) -> GradedScan:
         device=draw(st.none() | st.text(max_size=20)),
         display_gamma=draw(st.floats(0.1, 2)),
     )
-    return GradedScan(
+    scan = GradedScan(
         name=draw(NAMES),
         patient=draw(NAMES),
         volume=volume,
@@ -127,6 +132,7 @@ def graded_scans(draw: st.DrawFn) -> GradedScan:
         boundaries=boundaries,
         provenance=draw(st.none() | provenances(n_bscans, width)),
     )
+    return accepted_as_is(scan, "G-00000001")
 
 
 def assert_same(one: GradedScan, other: GradedScan) -> None:

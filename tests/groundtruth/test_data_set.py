@@ -16,7 +16,7 @@ from hypothesis import given, settings
 
 from napari_octseg.errors import LabelError, OctsegError, ReadError, WriteError
 from napari_octseg.groundtruth.data_set import DataSet
-from napari_octseg.groundtruth.graded_scan import GradedScan
+from napari_octseg.groundtruth.graded_scan import GradedScan, accepted_as_is
 from napari_octseg.labels import IGNORE, LabelSet
 from napari_octseg.volume import Localizer, Origin, Spacing
 from tests.groundtruth.random_scans import (
@@ -391,3 +391,27 @@ def test_a_damaged_split_is_told(data_set: DataSet) -> None:
     with pytest.raises(ReadError, match="both"):
         data_set.split()
     assert any("split.json" in problem for problem in data_set.check())
+
+
+def test_a_machines_output_gets_in_only_when_somebody_accepts_it(
+    data_set: DataSet,
+) -> None:
+    scan = plain_scan()
+    states = ("reviewed", "predicted", "unseen")
+    scan = replace(
+        scan,
+        provenance=replace(
+            scan.provenance, states=states, accepted=(False,) * 3, graders=("",) * 3
+        ),
+    )
+    assert scan.unanswered_bscans == (1, 2)
+    with pytest.raises(LabelError) as raised:
+        data_set.add(scan)
+    told(raised.value, "2 of the graded B-scans", "review")
+    assert data_set.scans() == []
+    data_set.add(accepted_as_is(scan, "G-00000002"))
+    kept = data_set.read(scan.name).provenance
+    assert kept is not None
+    assert kept.states == ("reviewed",) * 3
+    assert kept.accepted == (False, True, True)
+    assert kept.graders == ("", "G-00000002", "G-00000002")
