@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QCheckBox,
     QFileDialog,
     QFormLayout,
+    QHBoxLayout,
+    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -51,6 +54,10 @@ _NOWHERE = (
     "Open a data set above, or a correction on the Correct tab: the labels go there."
 )
 _INTO_DATA_SET = "All B-scans with labels become ground truth."
+_BY_MACHINE = (
+    "A machine has made these labels: bring them into a correction of the scan, and "
+    "correct them first."
+)
 _INTO_CORRECTION = (
     "B-scans that nobody has corrected get these labels, to be looked at and "
     "corrected. One undo takes them back."
@@ -75,7 +82,9 @@ class ImportBox(QWidget):
         self.found: Found | None = None
         self._build(viewer, panel)
         self.picker.chosen.connect(self._on_format)
-        self.choose_button.clicked.connect(self._on_choose)
+        self.of_open_scan.toggled.connect(self.scan_chooser.setEnabled)
+        self.file_button.clicked.connect(self._on_file)
+        self.folder_button.clicked.connect(self._on_folder)
         self.target_chooser.currentIndexChanged.connect(self._on_target)
         self.import_button.clicked.connect(self._on_import)
         self.mapping_table.changed.connect(self._title_classes)
@@ -89,9 +98,21 @@ class ImportBox(QWidget):
         self.picker = FormatPicker(readable_formats, "import_format")
         self.scan_chooser = ScanChooser(viewer, panel)
         self.scan_line = QWidget()
-        scan_form = _form(self.scan_line)
-        scan_form.addRow("For the scan", self.scan_chooser)
-        self.choose_button = QPushButton("Choose file…")
+        self.of_open_scan = QCheckBox("Labels of")
+        self.of_open_scan.setToolTip(
+            "Take the pixels of a scan that is open, not those that the file names"
+        )
+        self.scan_caption = QLabel("Labels of")
+        scan_row = QHBoxLayout(self.scan_line)
+        scan_row.setContentsMargins(0, 0, 0, 0)
+        scan_row.addWidget(self.of_open_scan)
+        scan_row.addWidget(self.scan_caption)
+        scan_row.addWidget(self.scan_chooser, 1)
+        self.file_button = QPushButton("Choose file…")
+        self.folder_button = QPushButton("Choose folder…")
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.file_button)
+        buttons.addWidget(self.folder_button)
         self.row = TaskRow(panel)
         self.details = QWidget()
         self.name_label = QElidingLabel()
@@ -125,14 +146,11 @@ class ImportBox(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        for widget in (
-            self.picker,
-            self.scan_line,
-            self.choose_button,
-            self.details,
-            self.row,
-        ):
-            layout.addWidget(widget)
+        layout.addWidget(self.picker)
+        layout.addWidget(self.scan_line)
+        layout.addLayout(buttons)
+        layout.addWidget(self.details)
+        layout.addWidget(self.row)
 
     def show_summary(self, summary: Summary | None) -> None:
         """Another data set is open, or none, or it has changed."""
@@ -151,7 +169,7 @@ class ImportBox(QWidget):
         if chosen is None:
             return
         try:
-            if chosen.read is None and self.scan_chooser.layer is not None:
+            if self._lies_on_open_scan and self.scan_chooser.layer is not None:
                 volume = volume_of(self.scan_chooser.layer)
             self.picker.remember()
         except OctsegError as error:
@@ -159,28 +177,44 @@ class ImportBox(QWidget):
             return
         self._show_found(None)
         self.row.start(
-            iter_read(chosen, path, volume), f"Reading {path.name}…", self._show_found
+            iter_read(chosen, path, volume, on_scan=self._lies_on_open_scan),
+            f"Reading {path.name}…",
+            self._show_found,
         )
 
     def _on_format(self, chosen: ExchangeFormat) -> None:
-        self.scan_line.setVisible(chosen.read is None)
-        self.choose_button.setText(
-            "Choose file…" if chosen.suffixes else "Choose folder…"
-        )
+        self.scan_line.setVisible(chosen.read_labels_for is not None)
+        self.of_open_scan.setVisible(chosen.read is not None)
+        self.scan_caption.setVisible(chosen.read is None)
+        self.of_open_scan.setChecked(False)
+        self.scan_chooser.setEnabled(chosen.read is None)
+        self.file_button.setVisible(bool(chosen.suffixes))
         self._show_found(None)
         self.row.say("")
 
-    def _on_choose(self) -> None:
+    @property
+    def _lies_on_open_scan(self) -> bool:
+        """Whether the labels are to be read for a scan that is open."""
+        chosen = self.picker.format
+        return chosen is not None and (
+            chosen.read is None or self.of_open_scan.isChecked()
+        )
+
+    def _on_file(self) -> None:
         chosen = self.picker.format
         if chosen is None:
             return
-        title = f"Import {chosen.title}"
-        if chosen.suffixes:
-            endings = " ".join(f"*{suffix}" for suffix in chosen.suffixes)
-            kinds = f"{chosen.title} ({endings});;All files (*)"
-            name, _ = QFileDialog.getOpenFileName(self, title, "", kinds)
-        else:
-            name = QFileDialog.getExistingDirectory(self, title)
+        endings = " ".join(f"*{suffix}" for suffix in chosen.suffixes)
+        kinds = f"{chosen.title} ({endings});;All files (*)"
+        name, _ = QFileDialog.getOpenFileName(self, f"Import {chosen.title}", "", kinds)
+        if name:
+            self.read(Path(name))
+
+    def _on_folder(self) -> None:
+        chosen = self.picker.format
+        if chosen is None:
+            return
+        name = QFileDialog.getExistingDirectory(self, f"Import {chosen.title}")
         if name:
             self.read(Path(name))
 
@@ -285,7 +319,9 @@ class ImportBox(QWidget):
         if found is None or summary is None or self.target != _DATA_SET:
             return False
         known = {entry.scan for entry in summary.scans}
-        return len(found.patients) == 1 and not known.issuperset(found.hashes)
+        if found.by_machine or len(found.patients) > 1:
+            return False
+        return not known.issuperset(found.hashes)
 
     def _note(self, asks_for_patient: bool) -> tuple[str, bool]:
         """What importing means, or what it waits for; and whether it can be done."""
@@ -295,6 +331,8 @@ class ImportBox(QWidget):
             if not self._fitting:
                 return amber("No labels in it have the size of the open scan."), False
             return _INTO_CORRECTION, True
+        if self.found is not None and self.found.by_machine:
+            return amber(_BY_MACHINE), False
         if asks_for_patient and not self.patient_field.pseudonym:
             return _INTO_DATA_SET + " Whose eye is it?", False
         return _INTO_DATA_SET, True
@@ -342,7 +380,13 @@ class ImportBox(QWidget):
         correct.header.take(start)
 
     def _on_busy(self, busy: bool) -> None:
-        for widget in (self.picker, self.choose_button, self.details, self.scan_line):
+        for widget in (
+            self.picker,
+            self.scan_line,
+            self.file_button,
+            self.folder_button,
+            self.details,
+        ):
             widget.setEnabled(not busy)
         if not busy:
             self._show_ready()

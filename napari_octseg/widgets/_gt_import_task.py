@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from napari_octseg.groundtruth.versions import ScanVersion
     from napari_octseg.volume import OCTVolume
 
+_BY_PEOPLE = ("corrected", "reviewed")
+
 
 @dataclass(frozen=True)
 class Found:
@@ -46,9 +48,19 @@ class Found:
         """Patients as the file calls them, in order."""
         return tuple(dict.fromkeys(scan.patient for scan in self.scans))
 
+    @property
+    def by_machine(self) -> bool:
+        """Whether there are labels that nobody has corrected or reviewed."""
+        return any(
+            scan.provenance.states[bscan] not in _BY_PEOPLE
+            for scan in self.scans
+            if scan.provenance is not None
+            for bscan in scan.graded_bscans
+        )
+
 
 def iter_read(
-    chosen: ExchangeFormat, path: Path, volume: OCTVolume | None
+    chosen: ExchangeFormat, path: Path, volume: OCTVolume | None, *, on_scan: bool
 ) -> Generator[Progress, None, Found]:
     """Read labels of others.
 
@@ -59,7 +71,9 @@ def iter_read(
     path
         File or folder.
     volume
-        The scan that the labels are of, for formats without pixels.
+        The scan that is open, if there is one.
+    on_scan
+        Whether the labels are of that scan; formats without pixels need it.
 
     Raises
     ------
@@ -69,10 +83,10 @@ def iter_read(
         If the format cannot read it.
     """
     yield Progress(0, 1, f"reading {path.name}")
-    if chosen.read is not None:
+    if not on_scan and chosen.read is not None:
         scans = chosen.read(path)
     elif chosen.read_labels_for is None:
-        raise ReadError(f"{chosen.title} can only be written")
+        raise ReadError(f"{chosen.title} cannot be read for a scan that is open")
     elif volume is None:
         raise ReadError(
             f"{path.name} holds labels without a scan",

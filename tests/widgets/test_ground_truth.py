@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -365,8 +366,6 @@ def test_the_disk_refuses_and_the_button_comes_back(tab, monkeypatch):
 @pytest.fixture
 def three(tab) -> DataSet:
     """A data set of three patients with one scan each."""
-    from dataclasses import replace
-
     from napari_octseg.volume import OCTVolume
 
     grading = tab.grade()
@@ -499,7 +498,7 @@ def test_labels_of_others_get_into_a_data_set(tab, three, monkeypatch):
     tab.click(tab.panel.import_fold.button)
     tab.until(lambda: box.picker.format is not None)
     box.picker.choose("tiff")
-    tab.click(box.choose_button)
+    tab.click(box.folder_button)
     tab.rest()
     assert box.name_label.text() == "theirs"
     assert box.facts.text() == "3 scans · 3 patients · 9 B-scans with labels"
@@ -518,8 +517,6 @@ def test_labels_of_others_get_into_a_data_set(tab, three, monkeypatch):
 
 def theirs(tab, three, shift: int = 0) -> Path:
     """Labels of the open scan by somebody else, as a file of the name `other`."""
-    from dataclasses import replace
-
     one = three.read("S-0")
     labels = np.full_like(one.labels, IGNORE)
     labels[:] = 0
@@ -568,6 +565,58 @@ def test_imported_labels_are_no_ground_truth_until_somebody_looks(tab, three):
     assert "3 B-scans" in tab.panel.scan_box.facts.text()
 
 
+def test_what_a_device_has_drawn_is_no_ground_truth(tab, three):
+    from napari_octseg.boundaries import Boundaries
+    from napari_octseg.io.save import save_volume
+
+    tab.correct.view.finish()
+    one = three.read("S-1")
+    heights = np.repeat(np.array([10, 16], np.float32)[:, None, None], 9, axis=1)
+    heights = np.repeat(heights, 64, axis=2)
+    drawn = Boundaries(("ILM", "RNFL/GCL"), heights)
+    path = tab.folder / "device.eye"
+    save_volume(replace(one.volume, boundaries=drawn), path)
+    open_import(tab, path, "device-boundaries")
+    box = tab.panel.import_box
+    assert box.target == "the data set"
+    assert "A machine has made these labels" in box.target_note.text()
+    assert not box.import_button.isEnabled()
+
+
+def test_boundaries_without_pixels_are_of_the_open_scan(tab, three, monkeypatch):
+    grading = tab.correct.view.grading
+    scan = replace(three.read("S-0"), volume=grading.volume)
+    FORMATS["boundary-csv"].write([scan], tab.folder / "tables")
+    path = tab.folder / "tables" / "S-0.csv"
+    box = tab.panel.import_box
+    tab.click(tab.panel.import_fold.button)
+    tab.until(lambda: box.picker.format is not None)
+    box.picker.choose("boundary-csv")
+    assert box.scan_chooser.layer is not None
+    assert box.scan_caption.isVisible()
+    choose_file(monkeypatch, path)
+    tab.click(box.file_button)
+    tab.rest()
+    assert box.target == "the open correction"
+    assert box.import_button.isEnabled()
+
+
+def test_labels_of_a_file_can_be_laid_on_an_open_scan(tab, three):
+    box = tab.panel.import_box
+    tab.click(tab.panel.import_fold.button)
+    tab.until(lambda: box.picker.format is not None)
+    box.picker.choose("coco")
+    assert not box.scan_chooser.isEnabled()
+    tab.click(box.of_open_scan)
+    assert box.scan_chooser.isEnabled()
+    scan = replace(three.read("S-0"), volume=tab.correct.view.grading.volume)
+    FORMATS["coco"].write([scan], tab.folder / "coco")
+    box.read(tab.folder / "coco" / "annotations.json")
+    tab.rest()
+    assert box.found is not None
+    assert box.found.hashes == (tab.correct.view.grading.journal.identity.scan,)
+
+
 def test_what_a_class_becomes_can_be_changed_saved_and_read(tab, three, monkeypatch):
     grading = tab.correct.view.grading
     open_import(tab, theirs(tab, three))
@@ -614,8 +663,6 @@ def test_a_damaged_table_of_classes_gives_a_message(tab, three, monkeypatch):
 
 
 def test_labels_of_another_size_do_not_fit_the_correction(tab, three):
-    from dataclasses import replace
-
     from napari_octseg.volume import OCTVolume
 
     one = three.read("S-0")
@@ -641,7 +688,7 @@ def test_a_file_of_another_kind_gives_a_message(tab, three):
     open_import(tab, tab.folder / "empty")
     assert tab.message()
     assert not tab.panel.import_box.details.isVisible()
-    assert tab.panel.import_box.choose_button.isEnabled()
+    assert tab.panel.import_box.folder_button.isEnabled()
 
 
 def test_without_a_place_to_go_it_says_where_to_open_one(tab, three):
