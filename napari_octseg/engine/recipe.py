@@ -58,6 +58,8 @@ class Recipe(Part):
         Fields of `engine.augment.AugmentSettings` that differ from those of the plane.
     n_steps, warm_up, validate_every
         Optimiser updates; those with rising learning rate; between two validations.
+    n_validated
+        Held-out images of each source that a validation looks at, at most; 0: all.
     minutes
         Time that the run may take, from reading the data to the last validation: where
         it is over before the updates are done, the learning rate falls and validations
@@ -109,6 +111,7 @@ class Recipe(Part):
     n_steps: Annotated[int, Field(gt=0)]
     warm_up: Annotated[int, Field(ge=0)] = 50
     validate_every: Annotated[int, Field(gt=0)] = 200
+    n_validated: Annotated[int, Field(ge=0)] = 0
     minutes: Annotated[float, Field(gt=0)] | None = None
     patience: Annotated[int, Field(ge=0)] = 0
     optimiser: Literal["adamw", "adam", "sgdm"] = "adamw"

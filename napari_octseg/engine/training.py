@@ -151,7 +151,7 @@ def _validate(
     state.save(run, best=is_better or not is_judged, seconds=clock.spent)
     if recipe.fine_tunes and state.fabric.is_global_zero:
         write_example(state, run)
-    clock.validated(time.monotonic() - began)
+    clock.validated(state.step, time.monotonic() - began)
     return values
 
 

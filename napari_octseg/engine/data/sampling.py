@@ -23,6 +23,7 @@ from napari_octseg.engine.data.datasets import (
 )
 from napari_octseg.engine.data.pool import Pool
 from napari_octseg.engine.data.pool import Sample as Sample
+from napari_octseg.engine.data.split import evenly_spread
 from napari_octseg.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class TrainingSet:
         styles: Sequence[Sequence[Style]] = (),
     ) -> None:
         n_codes = max(len(table.names) for table in tables)
-        self.validation = list(validation)
+        self.validation = _some_of_each(validation, recipe.n_validated)
         self.tables = list(tables)
         self.membership = [membership_of(table, n_codes) for table in tables]
         self._crop = recipe.crop
@@ -208,6 +209,16 @@ def _sample(bscan: LabelledBscan, recipe: Recipe, source: int) -> Sample:
     image, codes = on_network_grid(bscan, recipe.input)
     weights = weights_on_grid(bscan, codes.shape[1])
     return Sample(image, codes, source, bscan.patient, weights)
+
+
+def _some_of_each(samples: Sequence[Sample], most: int) -> list[Sample]:
+    """At most so many samples of each source, evenly spread; 0 takes all."""
+    if not most:
+        return list(samples)
+    by_source: dict[int, list[Sample]] = {}
+    for sample in samples:
+        by_source.setdefault(sample.source, []).append(sample)
+    return [s for own in by_source.values() for s in evenly_spread(own, most)]
 
 
 def _warped_weights(sample: Sample, grid: Tensor) -> Tensor | None:

@@ -26,7 +26,7 @@ _USUAL_CROP = (512, 256)
 
 
 def parent_recipe(bundle: Bundle) -> Recipe:
-    """The recipe that a model was trained by, with the input that its card has now.
+    """The recipe that a model was trained by, with what its card says of it now.
 
     Of a model without a recipe, one without sources is made of its card.
     """
@@ -39,6 +39,7 @@ def parent_recipe(bundle: Bundle) -> Recipe:
     told = {
         "name": bundle.card.name,
         "title": bundle.card.title,
+        "architecture": bundle.card.architecture,
         "input": bundle.card.input,
         "postprocess": bundle.card.postprocess,
     }
@@ -147,9 +148,9 @@ def graded_scans(
             GradedOf(
                 entry.name,
                 entry.patient,
-                data_set.graded_bscans(entry.name, newest.number),
+                newest.graded_bscans,
                 newest.number,
-                facts["device"],
+                facts["device"] or "",
                 facts["spacing_um"][0],
                 seen.get(entry.name, frozenset()),
             )

@@ -25,9 +25,11 @@ from napari_octseg.engine.finetuning.replay import (
     replay_sources,
     replay_targets,
 )
+from napari_octseg.engine.learning.scope import limit_training
 from napari_octseg.engine.recipe import Recipe
 from napari_octseg.errors import RecipeError
 from napari_octseg.groundtruth.data_set import DataSet
+from napari_octseg.networks import build
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -161,6 +163,7 @@ def _recipe(
         # Asked for updates alone, they are done however long they take.
         "minutes": settings.minutes or (None if settings.n_steps else preset.minutes),
         "validate_every": max(1, n_steps // preset.n_validations),
+        "n_validated": preset.n_validated,
         "warm_up": min(LEAST_WARM_UP, n_steps),
         "patience": 0,
         "schedule": "cosine",
@@ -171,6 +174,11 @@ def _recipe(
         "adversarial": None,
         "seed": settings.seed,
     }
+    if changes["train_only"] != "all":
+        limit_training(
+            build(parent.architecture.name, parent.architecture.arguments),
+            changes["train_only"],
+        )
     try:
         return Recipe.model_validate({**dict(parent), **changes})
     except ValidationError as error:

@@ -20,8 +20,9 @@ class Preset:
         For people.
     n_steps, minutes
         Updates at most, and time at most (None: as long as they take).
-    n_validations
-        How often the held-out B-scans are looked at.
+    n_validations, n_validated
+        How often held-out B-scans are looked at, and how many of each data set then; 0
+        takes all. The gate measures all of them.
     scope
         As `Recipe.train_only`.
     rate
@@ -41,6 +42,7 @@ class Preset:
     n_steps: int
     minutes: float | None
     n_validations: int
+    n_validated: int
     scope: Scope
     rate: float
     n_replay: int
@@ -56,10 +58,11 @@ PRESETS: dict[PresetName, Preset] = {
         n_steps=240,
         minutes=1.5,
         n_validations=5,
+        n_validated=2,
         scope="all",
         rate=0.25,
         n_replay=12,
-        n_replay_held_out=3,
+        n_replay_held_out=4,
         n_held_out=10,
         n_looks=8,
         norm_batches=6,
@@ -69,6 +72,7 @@ PRESETS: dict[PresetName, Preset] = {
         n_steps=800,
         minutes=45.0,
         n_validations=12,
+        n_validated=12,
         scope="all",
         rate=0.25,
         n_replay=60,
@@ -82,6 +86,7 @@ PRESETS: dict[PresetName, Preset] = {
         n_steps=3000,
         minutes=None,
         n_validations=30,
+        n_validated=40,
         scope="all",
         rate=0.25,
         n_replay=0,

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_octseg.engine.recipe import Recipe
 
+_LEAST_WAIT = 3
+"""Where time is short at least so much of it is spent on updates, for each validation.
+"""
+
 
 class Clock:
     """Follows a run to the end of its updates or of its time, whichever comes first.
@@ -29,6 +33,7 @@ class Clock:
         self._seconds = seconds
         self._began = time.monotonic() - spent
         self._last_s = 0.0  # what the last validation took
+        self._validated_at = self._began
         self._n_validated = int(self.at(step) // recipe.validate_every)
 
     @property
@@ -61,11 +66,16 @@ class Clock:
 
     def is_validation_due(self, step: int) -> bool:
         """Whether it is time for a validation: as often as the recipe says."""
+        if self.is_over(step):
+            return True
         n = int(self.at(step) // self._recipe.validate_every)
-        due = n > self._n_validated or self.is_over(step)
-        self._n_validated = max(n, self._n_validated)
-        return due
+        if n <= self._n_validated:
+            return False
+        waited = time.monotonic() - self._validated_at
+        return self._seconds is None or waited >= _LEAST_WAIT * self._last_s
 
-    def validated(self, seconds: float) -> None:
-        """Take note of how long a validation took."""
+    def validated(self, step: int, seconds: float) -> None:
+        """Take note of a validation after `step` updates, and how long it took."""
         self._last_s = seconds
+        self._validated_at = time.monotonic()
+        self._n_validated = int(self.at(step) // self._recipe.validate_every)

@@ -23,13 +23,15 @@ def norm_layers(network: nn.Module) -> list[nn.BatchNorm2d]:
 
 
 @contextmanager
-def gathering(network: nn.Module) -> Iterator[None]:
+def gathering(network: nn.Module, kept: Iterable[nn.Module] = ()) -> Iterator[None]:
     """Take the plain mean over all images seen meanwhile as the running statistics.
 
-    What was there before is dropped. The weights do not change; afterwards the network
-    is in evaluation mode. At least one image has to be seen.
+    What was there before is dropped, but for the parts `kept` of the network. The
+    weights do not change; afterwards the network is in evaluation mode. At least one
+    image has to be seen.
     """
-    layers = norm_layers(network)
+    own = {layer for part in kept for layer in norm_layers(part)}
+    layers = [layer for layer in norm_layers(network) if layer not in own]
     network.eval()
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
@@ -60,10 +62,12 @@ def refresh_statistics(
         Changed in place.
     images
         Batches (N, C, H, W) as the network takes them; at least one.
+    kept
+        Parts of the network whose statistics stay.
     """
     if not norm_layers(network):
         network.eval()
         return
-    with gathering(network):
+    with gathering(network, kept):
         for batch in images:
             network(batch)
