@@ -22,6 +22,7 @@ from napari_octseg.widgets._ft_adapt_steps import (
     iter_adaptation,
     keep,
 )
+from napari_octseg.widgets._ft_gate import suggest
 from napari_octseg.widgets._ft_pictures import PictureGrid, labelled, rows_with_labels
 from napari_octseg.widgets._ft_unlabelled import open_scans
 from napari_octseg.widgets._gt_task_row import TaskRow
@@ -87,6 +88,7 @@ class AdaptBox(QWidget):
         self.grid = PictureGrid(1)
         self.keep_button = QPushButton("Keep")
         self.discard_button = QPushButton("Discard")
+        self._ends = (self.keep_button, self.discard_button)
         self.result = QWidget()
         ends = QHBoxLayout()
         ends.setSpacing(4)
@@ -133,6 +135,10 @@ class AdaptBox(QWidget):
     def _on_adapted(self, adaptation: Adaptation) -> None:
         self.adaptation = adaptation
         self.told.setText(adaptation_text(adaptation))
+        found = adaptation.comparison
+        is_worse = found is not None and found.verdict == "worse"
+        self.keep_button.setText("Keep nevertheless" if is_worse else "Keep")
+        suggest(self.discard_button if is_worse else None, self._ends)
         rows = rows_with_labels(adaptation.before, adaptation.after)
         self.grid.show_pictures(
             [

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_octseg.bundles.registry import user_models_dir
-from napari_octseg.engine.progress import part_of
-from napari_octseg.errors import ModelError, RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -42,7 +40,7 @@ class Adaptation:
     label_set
         Their classes.
     comparison
-        Both on held-out ground truth; None without a data set that fits.
+        Both on the ground truth; None without a data set.
     """
 
     model: AdaptedModel
@@ -70,7 +68,7 @@ class AdaptOrder:
     device
         Where it is computed.
     data_set
-        Folder of ground truth to measure both on; None without.
+        Folder of ground truth that the model knows a class of; None without.
     replay
         Folder with the model's own training data; None without.
     """
@@ -94,10 +92,13 @@ def iter_adaptation(order: AdaptOrder) -> Generator[Progress, None, Adaptation]:
     ------
     ModelError
         If nothing can be adapted, or a model has the name.
+    OctsegError
+        If the data set is damaged.
     """
     from napari_octseg.engine.comparing.pair import iter_pair
     from napari_octseg.engine.finetuning.adaptation import iter_adapt
     from napari_octseg.engine.finetuning.candidates import check_name
+    from napari_octseg.engine.finetuning.judged_adaptation import iter_judge
 
     check_name(order.name)
     folder = user_models_dir() / _ADAPTED / order.name
@@ -120,7 +121,11 @@ def iter_adaptation(order: AdaptOrder) -> Generator[Progress, None, Adaptation]:
             first=order.bscan,
             device=order.device,
         )
-        comparison = yield from _iter_comparison(order, folder)
+        comparison = None
+        if order.data_set is not None:
+            steps = iter_judge(adapted, order.data_set, device=order.device)
+            measured = yield from steps
+            comparison = measured.comparison
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -153,29 +158,3 @@ def keep(adaptation: Adaptation) -> str:
 def drop(adaptation: Adaptation) -> None:
     """Remove it: nothing stays."""
     shutil.rmtree(adaptation.model.bundle.folder, ignore_errors=True)
-
-
-def _iter_comparison(
-    order: AdaptOrder, folder: Path
-) -> Generator[Progress, None, Comparison | None]:
-    """Both models on the held-out ground truth, if it has classes in common."""
-    from napari_octseg.engine.data.datasets import load_source
-    from napari_octseg.engine.finetuning.comparison import iter_compare
-    from napari_octseg.engine.finetuning.plan import plan_fine_tune
-    from napari_octseg.engine.finetuning.settings import FineTuneSettings
-
-    if order.data_set is None:
-        return None
-    settings = FineTuneSettings(order.model, order.data_set, folder, preset="quick")
-    try:
-        recipe = plan_fine_tune(settings).recipe
-        own = recipe.sources[0]
-        scans = load_source(own, Path(own.folder), recipe, only_held_out=True)
-    except (RecipeError, ModelError):
-        # Ground truth of other things: there is nothing to measure with.
-        return None
-    if not scans:
-        return None
-    steps = iter_compare(order.model, str(folder), [(own, scans)], device=order.device)
-    measured = yield from part_of(steps, "measuring", 0, 2 * len(scans))
-    return measured.comparison

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from napari_octseg.engine.finetuning.gate import ClassChange
     from napari_octseg.labels import LabelSet
 
-_INTERVAL = "with its 95 % interval: how much it would differ on other patients"
 _UP, _DOWN = "▲", "▼"
 _SAME_DICE = 0.005
 _SAME_ERROR = 0.05
@@ -40,13 +39,15 @@ class ChangeTable(PlainTable):
         units = [one.unit for one in changes if one.mae_after is not None]
         columns = {
             "class": "",
-            "Dice before": f"Overlap with the truth, {_INTERVAL}",
-            "after": f"The same of the candidate, {_INTERVAL}",
+            "Dice": (
+                "Overlap with the truth, before and below it after, with 95 % "
+                "intervals: how much it would differ on other patients"
+            ),
         }
         if units:
             columns[units[0]] = (
                 f"Mean distance of the boundaries from the truth in {units[0]}, before "
-                "and after"
+                "and below it after"
             )
         self.set_size(len(changes), list(columns))
         for column, meaning in enumerate(columns.values()):
@@ -61,13 +62,7 @@ class ChangeTable(PlainTable):
             if not is_mean:
                 name.setIcon(swatch(known[one.name].colour))
                 name.setToolTip(known[one.name].long_name or text)
-            arrow = _arrow(one.dice_before, one.dice_after, _SAME_DICE)
-            cells = [
-                _dice(one.dice_before, one.interval_before),
-                f"{arrow}{_dice(one.dice_after, one.interval_after)}",
-            ]
-            if units:
-                cells.append(_errors(one))
+            cells = [_dice_lines(one), _error_lines(one)][: len(columns) - 1]
             self.setItem(row, 0, name)
             for column, text in enumerate(cells, start=1):
                 self.setItem(row, column, number_item(text))
@@ -88,21 +83,24 @@ def _arrow(before: float | None, after: float | None, same: float) -> str:
     return f"{_UP if after > before else _DOWN} "
 
 
+def _dice_lines(one: ClassChange) -> str:
+    arrow = _arrow(one.dice_before, one.dice_after, _SAME_DICE)
+    after = f"{arrow}{_dice(one.dice_after, one.interval_after)}"
+    return f"{_dice(one.dice_before, one.interval_before)}\n{after}"
+
+
+def _error_lines(one: ClassChange) -> str:
+    # Less is better.
+    arrow = _arrow(one.mae_after, one.mae_before, _SAME_ERROR)
+    return f"{_length(one.mae_before)}\n{arrow}{_length(one.mae_after)}"
+
+
 def _dice(value: float | None, interval: tuple[float, float] | None) -> str:
     if value is None or not math.isfinite(value):
         return "–"
     if interval is None or not all(map(math.isfinite, interval)):
         return f"{value:.2f}"
-    return f"{value:.2f}\n{interval[0]:.2f}–{interval[1]:.2f}"
-
-
-def _errors(one: ClassChange) -> str:
-    before, after = one.mae_before, one.mae_after
-    if before is None and after is None:
-        return "–"
-    # Less is better.
-    arrow = _arrow(after, before, _SAME_ERROR)
-    return f"{_length(before)} → {_length(after)}\n{arrow}".strip()
+    return f"{value:.2f} ({interval[0]:.2f}–{interval[1]:.2f})"
 
 
 def _length(value: float | None) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from napari_octseg.engine.finetuning.candidates import Candidate
     from napari_octseg.engine.finetuning.gate import ClassChange, Comparison
+    from napari_octseg.labels import LabelSet
 
 _GREEN = "#2f9e6e"
 _SUGGESTED = "QPushButton { font-weight: bold; border: 2px solid #4c8fdb; }"
@@ -114,8 +115,14 @@ class GateView(QGroupBox):
         if candidate is None:
             self.worst.show_bscans([], None)
             return
-        found = candidate.comparison
         label_set = classes_of(candidate.run)
+        self.show_comparison(candidate.comparison, label_set)
+        self.worst.show_bscans(candidate.worst, label_set)
+        self.name_field.setText(name)
+        self._on_name(name)
+
+    def show_comparison(self, found: Comparison, label_set: LabelSet | None) -> None:
+        """Show figures, and the button that they speak for."""
         self.verdict.setText(verdict_text(found))
         self.held_out_title.setText(held_out_text(found))
         self.held_out_title.setVisible(bool(found.held_out))
@@ -129,20 +136,15 @@ class GateView(QGroupBox):
         self.replay_fold.set_unfolded(found.forgot)
         self.notes.setText("<br>".join(escape(one) for one in found.notes))
         self.notes.setVisible(bool(found.notes))
-        self.worst.show_bscans(candidate.worst, label_set)
         self._suggest(found)
-        self.name_field.setText(name)
-        self._on_name(name)
 
     def _suggest(self, found: Comparison) -> None:
         """Make the button that the figures speak for the one that stands out."""
         worse = found.verdict == "worse" or found.forgot
         self.accept_button.setText("Accept nevertheless" if worse else "Accept")
-        suggested = self.discard_button if worse else self.accept_button
-        for button in (self.accept_button, self.discard_button):
-            is_it = button is suggested and (worse or found.recommended)
-            button.setDefault(is_it)
-            button.setStyleSheet(_SUGGESTED if is_it else "")
+        chosen = self.discard_button if worse else self.accept_button
+        is_clear = worse or found.recommended
+        suggest(chosen if is_clear else None, (self.accept_button, self.discard_button))
 
     def _on_name(self, name: str) -> None:
         free = bool(name.strip()) and name.strip() not in self._taken
@@ -161,6 +163,13 @@ class GateView(QGroupBox):
         self.accepted.emit(self.name_field.text().strip())
 
 
+def suggest(chosen: QPushButton | None, buttons: Sequence[QPushButton]) -> None:
+    """Make one of some buttons stand out, as the one to press; or none."""
+    for button in buttons:
+        button.setDefault(button is chosen)
+        button.setStyleSheet(_SUGGESTED if button is chosen else "")
+
+
 def verdict_text(found: Comparison) -> str:
     """The verdict as rich text: a heading in a colour of its own, then the figures."""
     text = escape(found.text)
@@ -176,7 +185,8 @@ def verdict_text(found: Comparison) -> str:
 def held_out_text(found: Comparison) -> str:
     """What the figures on the user's own ground truth rest on."""
     n_bscans = counted(found.n_bscans, "held-out B-scan")
-    return f"<b>On {n_bscans}</b> of {counted(found.n_patients, 'patient')}"
+    patients = counted(found.n_patients, "patient")
+    return f"<b>On {n_bscans}</b> of {patients}; before, and below it after:"
 
 
 def replay_text(found: Comparison) -> str:

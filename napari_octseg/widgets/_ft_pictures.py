@@ -98,13 +98,13 @@ class PictureGrid(QWidget):
         """Show the pictures in a window of their own; None without pictures."""
         if not self.pictures:
             return None
-        dialog = _EnlargedPictures(self)
+        dialog = EnlargedPictures(self)
         dialog.show()
         return dialog
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Enlarge."""
-        if self.pictures and not isinstance(self.window(), _EnlargedPictures):
+        if self.pictures and not isinstance(self.window(), EnlargedPictures):
             self.enlarge()
 
     def resizeEvent(self, event: object) -> None:
@@ -147,7 +147,7 @@ class PictureGrid(QWidget):
         self.setFixedHeight(int(height))
 
 
-class _EnlargedPictures(QDialog):
+class EnlargedPictures(QDialog):
     """The pictures of a grid, in a window that can be made as large as the screen."""
 
     def __init__(self, grid: PictureGrid) -> None:

@@ -56,16 +56,12 @@ class SetupBox(QWidget):
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Model", self.model_picker)
-        self.choices = QWidget()
-        column = QVBoxLayout(self.choices)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(form)
-        for widget in (self.problem, self.settings_box, self.plan_view):
-            column.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.data_set)
-        layout.addWidget(self.choices)
+        layout.addLayout(form)
+        for widget in (self.problem, self.settings_box, self.plan_view):
+            layout.addWidget(widget)
         self.data_set.told.connect(self._on_facts)
         self.model_picker.card_changed.connect(self._on_card)
         self.settings_box.changed.connect(self._plan)
@@ -103,17 +99,18 @@ class SetupBox(QWidget):
         return self.settings_box.settings(card.name, facts.folder, run)
 
     def _on_facts(self, facts: DataSetFacts | None) -> None:
-        self.choices.setVisible(facts is not None)
-        if facts is not None:
-            self.model_picker.show_only(self._suits)
+        self.settings_box.setVisible(facts is not None)
+        self.model_picker.show_only(self._suits)
         self._show_problem()
         self._plan()
 
     def _suits(self, card: ModelCard) -> bool:
-        """Whether a model knows anything that the data set can teach it."""
+        """Whether a model is for B-scans, and knows what the data set can teach it."""
         facts = self.facts
-        if facts is None or card.input.plane != "bscan":
+        if card.input.plane != "bscan":
             return False
+        if facts is None:
+            return True  # it can be adapted
         return bool(shared_classes(card.label_set, facts.label_set).names)
 
     def _show_problem(self) -> None:

@@ -224,7 +224,6 @@ class FineTuneWidget(Panel):
             )
         else:
             self.run_view.show_stop(status)
-            self.setup_fold.set_unfolded(True)
         if not self.isVisible():
             show_info("The fine-tuning has ended: see the Fine-tune tab.")
         self._show_state()
