@@ -140,6 +140,7 @@ class Bench:
             )
         )
         candidate = tuned.candidate
+        forgot = ["forgot"] if candidate.comparison.forgot else []
         self._note(
             FINE_TUNED,
             n,
@@ -147,7 +148,7 @@ class Bench:
             str(candidate.bundle),
             tuned.seconds,
             tuned.training_s,
-            (candidate.comparison.verdict, *candidate.job.notes),
+            (candidate.comparison.verdict, *forgot, *candidate.job.notes),
         )
         shutil.rmtree(place)
 
