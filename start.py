@@ -200,9 +200,8 @@ def prepare_environment(command: str) -> Path:
     install_torch(python, build)
     say(f"Installing napari-octseg with {EXTRAS[command]}")
     # Packages that want torchvision would else replace PyTorch by the newest build.
-    there, version = call(python, "-c", TORCH_VERSION)
-    kept = [f"torch=={version}"] if there else []
-    pip_install(python, *kept, "--editable", f"{ROOT}[{EXTRAS[command]}]")
+    torch = f"torch=={call(python, '-c', TORCH_VERSION)[1]}"
+    pip_install(python, torch, "--editable", f"{ROOT}[{EXTRAS[command]}]")
     stamp.write_text(key, encoding="utf-8")
     if command == "test":  # its packages are more than those of the demo
         (VENV / "demo.stamp").write_text(key, encoding="utf-8")
@@ -379,10 +378,8 @@ def main(arguments: Sequence[str]) -> int:
     choices = parser.add_subparsers(dest="command", metavar="demo | test")
     for name, function in commands.items():
         choices.add_parser(name, help=function.__doc__, description=function.__doc__)
-    own, extra = list(arguments), []
-    if "--" in own:
-        at = own.index("--")
-        own, extra = own[:at], own[at + 1 :]
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    own, extra = arguments[:at], arguments[at + 1 :]
     chosen = parser.parse_args(own).command
     if chosen is None:
         parser.print_help()

@@ -226,7 +226,7 @@ def formats() -> None:
     """List the formats of other programs, and what each of them loses."""
     from rich.table import Table
 
-    from napari_octseg.groundtruth.formats_page import format_rows
+    from napari_octseg.groundtruth.formats_table import format_rows
 
     first, *rows = format_rows()
     table = Table(*first)
