@@ -312,3 +312,37 @@ def test_median_frequency_cross_entropy_weighs_rare_codes_more() -> None:
     ]
     assert ratio[0] == pytest.approx(1, rel=1e-3)
     assert ratio[1] < 0.5
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_pixels_that_count_twice_are_as_good_as_two(name: str) -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(2, 3, 4, 6)
+    codes = torch.randint(0, 3, (2, 4, 6))
+    codes[0, 0] = IGNORE
+    counts = torch.ones(2, 4, 6)
+    counts[..., 3:] = 2
+    twice = [torch.cat([x, x[..., 3:]], dim=-1) for x in (logits, codes)]
+    every = EVERY_CLASS.expand(2, 3, 3)
+    weighted = LOSSES[name](code_logits(logits, every), codes, counts)
+    doubled = LOSSES[name](code_logits(twice[0], every), twice[1], None)
+    assert float(weighted) == pytest.approx(float(doubled), rel=1e-5)
+    plain = LOSSES[name](code_logits(logits, every), codes, None)
+    assert float(plain) != pytest.approx(float(doubled), rel=1e-4)
+    ones = LOSSES[name](code_logits(logits, every), codes, torch.ones(2, 4, 6))
+    assert float(ones) == pytest.approx(float(plain), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", [*LOSSES, "median_frequency"])
+def test_a_criterion_leaves_out_pixels_that_count_nothing(name: str) -> None:
+    torch.manual_seed(1)
+    logits = torch.randn(2, 3, 4, 6)
+    codes = torch.randint(0, 3, (2, 4, 6)).to(torch.uint8)
+    member = EVERY_CLASS.expand(2, 3, 3)
+    criterion = Criterion({name: 1.0}, [(codes[0], 0)], [EVERY_CLASS])
+    counts = torch.zeros(2, 4, 6)
+    counts[..., :3] = 1
+    left = criterion([logits[..., :3]], codes[..., :3], member)
+    assert float(criterion([logits], codes, member, counts)) == pytest.approx(
+        float(left), abs=1e-5
+    )

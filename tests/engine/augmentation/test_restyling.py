@@ -79,3 +79,15 @@ def test_looks_change_as_often_as_they_should() -> None:
 def test_without_targets_the_image_stays(recipe: Recipe) -> None:
     image = torch.rand(1, 8, 8)
     assert Restyler([], AugmentSettings(svdna=1.0))(image, Draws(0)) is image
+
+
+def test_scans_of_many_bscans_are_targets_too(recipe: Recipe, folder: Path) -> None:
+    first = np.repeat(np.arange(10, 60, 10, dtype=np.uint8), 20 * 24)
+    np.save(folder / "first.npy", first.reshape(5, 20, 24))
+    np.save(folder / "second.npy", np.full((1, 20, 24), 99, np.uint8))
+    aimed = aimed_at(recipe, scans=[str(folder / "first.npy"), "second.npy"], n_most=4)
+    (styles,) = load_styles(aimed, folder, {})
+    found = [int(np.searchsorted(style.shares, 0.5)) for style in styles]
+    assert found == [10, 50, 99]
+    (told,) = unlabelled_sources(aimed, folder)
+    assert told.n_images == 3

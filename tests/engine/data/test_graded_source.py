@@ -45,14 +45,11 @@ def test_graded_bscans_are_listed_and_patients_held_out(tmp_path: Path) -> None:
 def test_the_gap_beside_a_block_is_on_neither_side(tmp_path: Path) -> None:
     graded_set(tmp_path / "ds", graded_scan("P1", range(10)))
     block = {"scan": "P1-a", "first": 4, "last": 5, "gap": 2}
-    found = sides(source_of(tmp_path / "ds", validation={"blocks": [block]}))
-    held_out = [scan_and_index_of(name) for name, held in found.items() if held]
-    trained = [scan_and_index_of(name) for name, held in found.items() if not held]
-    assert (held_out, trained) == ([4, 5], [0, 1, 8, 9])
-
-
-def scan_and_index_of(name: str) -> int:
-    return int(name.rpartition("/")[2])
+    source = source_of(tmp_path / "ds", validation={"blocks": [block]})
+    found: dict[bool, list[int]] = {True: [], False: []}
+    for entry in list_source(source, Path()):
+        found[entry.held_out].append(scan_and_index(entry)[1])
+    assert found == {True: [4, 5], False: [0, 1, 8, 9]}
 
 
 def test_a_bscan_keeps_its_volume_and_what_is_not_graded_is_ignored(

@@ -90,3 +90,18 @@ def test_labels_that_a_phantom_does_not_have_are_refused(
 ) -> None:
     with pytest.raises(RecipeError, match=told):
         make(plane, **values)
+
+
+def test_fewer_phantoms_are_some_of_the_same_and_held_out_ones_stay() -> None:
+    values = {"n_phantoms": 6, "validation": [4, 5], "findings": True}
+    every = {scan.name: scan for scan in make(**values)}
+    some = make(**values, n_most=2)
+    assert [scan.name for scan in some] == [
+        "phantom-0",
+        "phantom-3",
+        "phantom-4",
+        "phantom-5",
+    ]
+    for scan in some:
+        assert np.array_equal(scan.volume.data, every[scan.name].volume.data)
+        assert scan.entry.held_out == (scan.name in ("phantom-4", "phantom-5"))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_octseg.engine.data.source import Source
-from napari_octseg.engine.data.split import Entry, list_source
+from napari_octseg.engine.data.split import Entry, evenly_spread, list_source
 from napari_octseg.errors import RecipeError
 
 NAMES = [f"{eye}-{number}" for eye in ("A", "B", "C", "D", "E") for number in (1, 2)]
@@ -149,3 +149,26 @@ def test_bscans_of_one_volume_are_one_patient(root: Path) -> None:
     assert len(kept) == 4
     with pytest.raises(RecipeError, match="partly held out"):
         entries(root, neighbours=True, validation=["A-1"])
+
+
+def test_as_many_images_as_asked_for_stay_on_each_side(root: Path) -> None:
+    rule = {"index": "index.csv", "patient": "patient", "validation": ["B", "D"]}
+    some = entries(root, **rule, n_most=3, n_most_held_out=2)
+    every = entries(root, **rule)
+    assert [entry for entry in every if entry in some] == some
+    assert sum(entry.held_out for entry in some) == 2
+    assert sum(not entry.held_out for entry in some) == 3
+    assert entries(root, **rule, n_most=99, n_most_held_out=99) == every
+
+
+def test_neighbours_are_not_thinned_out(root: Path) -> None:
+    assert len(entries(root, neighbours=True, n_most=2)) == len(NAMES)
+
+
+@given(st.integers(0, 40), st.integers(1, 40))
+def test_spread_items_keep_their_order_and_both_ends(n: int, most: int) -> None:
+    found = evenly_spread(range(n), most)
+    assert len(found) == len(set(found)) == min(n, most)
+    assert found == sorted(found)
+    if n and most > 1:
+        assert (found[0], found[-1]) == (0, n - 1)

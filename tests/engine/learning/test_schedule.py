@@ -95,3 +95,10 @@ def test_gradient_descent_with_momentum_and_l2_of_a_known_case() -> None:
         optimiser.step()
     # v = 1.5, w = 0.85; v = 0.9 · 1.5 + 1 + 0.425, w = 0.85 − 0.1 · 2.775
     assert float(parameter.detach()) == pytest.approx(0.5725)
+
+
+def test_the_rate_falls_with_the_time_where_that_is_ahead(recipe: Recipe) -> None:
+    schedule = planned(recipe, schedule="cosine", warm_up=10)
+    assert schedule.rate(20, at=70.0) == schedule.rate(70)
+    # The first updates are careful however slow they are.
+    assert schedule.rate(2, at=70.0) == schedule.rate(2)
