@@ -82,7 +82,7 @@ class ImportBox(QWidget):
         self.found: Found | None = None
         self._build(viewer, panel)
         self.picker.chosen.connect(self._on_format)
-        self.of_open_scan.toggled.connect(self.scan_chooser.setEnabled)
+        self.of_open_scan.toggled.connect(self.scan_chooser.setVisible)
         self.file_button.clicked.connect(self._on_file)
         self.folder_button.clicked.connect(self._on_folder)
         self.target_chooser.currentIndexChanged.connect(self._on_target)
@@ -98,7 +98,7 @@ class ImportBox(QWidget):
         self.picker = FormatPicker(readable_formats, "import_format")
         self.scan_chooser = ScanChooser(viewer, panel)
         self.scan_line = QWidget()
-        self.of_open_scan = QCheckBox("Labels of")
+        self.of_open_scan = QCheckBox("On the scan")
         self.of_open_scan.setToolTip(
             "Take the pixels of a scan that is open, not those that the file names"
         )
@@ -108,6 +108,7 @@ class ImportBox(QWidget):
         scan_row.addWidget(self.of_open_scan)
         scan_row.addWidget(self.scan_caption)
         scan_row.addWidget(self.scan_chooser, 1)
+        scan_row.addStretch()
         self.file_button = QPushButton("Choose file…")
         self.folder_button = QPushButton("Choose folder…")
         buttons = QHBoxLayout()
@@ -187,7 +188,7 @@ class ImportBox(QWidget):
         self.of_open_scan.setVisible(chosen.read is not None)
         self.scan_caption.setVisible(chosen.read is None)
         self.of_open_scan.setChecked(False)
-        self.scan_chooser.setEnabled(chosen.read is None)
+        self.scan_chooser.setVisible(chosen.read is None)
         self.file_button.setVisible(bool(chosen.suffixes))
         self._show_found(None)
         self.row.say("")
@@ -227,7 +228,7 @@ class ImportBox(QWidget):
         self.name_label.setToolTip(str(found.path))
         self.facts.setText(found_text(found))
         if len(found.patients) == 1:
-            self.patient_field.chooser.setEditText("")
+            self.patient_field.clear()
         self._offer_targets()
         self.target_chooser.setCurrentText(self._likely_target(found))
 

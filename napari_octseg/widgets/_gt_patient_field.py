@@ -81,13 +81,15 @@ class PatientField(QWidget):
         self._on_text()
 
     def fix(self, pseudonym: str) -> None:
-        """The patient is known, and cannot be another one; empty: it can."""
-        if pseudonym == self._fixed:
-            return
-        self._fixed = pseudonym
-        self.chooser.setEnabled(not pseudonym)
-        self.chooser.setEditText(pseudonym)
-        self._on_text()
+        """The patient is known, whatever is typed; empty: it is not."""
+        if pseudonym != self._fixed:
+            self._fixed = pseudonym
+            self._on_text()
+
+    def clear(self) -> None:
+        """Nobody is given any more."""
+        self._fixed = ""
+        self.chooser.clearEditText()
 
     def forget(self) -> None:
         """Show the pseudonym in place of what was typed."""
@@ -96,7 +98,7 @@ class PatientField(QWidget):
     def _on_text(self, _: str = "") -> None:
         text = self.chooser.currentText().strip()
         self.stored.setText(self._told(text))
-        self.stored.setVisible(bool(text) and not self._fixed)
+        self.stored.setVisible(bool(text))
         self.changed.emit()
 
     def _told(self, text: str) -> str:

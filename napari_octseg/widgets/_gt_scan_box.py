@@ -75,6 +75,7 @@ class ScanBox(QGroupBox):
         self._correction = correction
         self._summary: Summary | None = None
         self._found: Harvest | None = None
+        self._shown: Grading | None = None
         self._checked: Grading | None = None
         self._build(panel)
         self.add_button.clicked.connect(self._on_add)
@@ -124,6 +125,11 @@ class ScanBox(QGroupBox):
         """Look at the correction anew."""
         grading, image = self._correction.grading, self._correction.image_layer
         is_open = grading is not None and image is not None
+        if grading is not self._shown:
+            # Another scan, perhaps of another patient.
+            self._shown = grading
+            self.patient_field.clear()
+            self.row.say("")
         for widget in (self.name_label, self.table, self.add_button):
             widget.setVisible(is_open)
         if grading is None or image is None:
@@ -133,6 +139,7 @@ class ScanBox(QGroupBox):
                 self.known,
                 self.mapping_note,
                 self.mapping_table,
+                self.patient_field,
                 self.note,
             ):
                 hidden.hide()
@@ -187,8 +194,8 @@ class ScanBox(QGroupBox):
             return
         then = datetime.fromisoformat(entry.newest.time).timestamp()
         self.known.setText(
-            f"In the data set as {entry.name}, version {entry.newest.number} "
-            f"of {day_text(then, time.time())}."
+            f"In the data set as {entry.name} of patient {entry.patient}, "
+            f"version {entry.newest.number} of {day_text(then, time.time())}."
         )
         self.patient_field.fix(entry.patient)
 
@@ -226,7 +233,9 @@ class ScanBox(QGroupBox):
             why = "Make or open a data set above, to add this scan to it."
         elif has_any and not self.patient_field.pseudonym:
             why = "Whose eye is it? Scans of one patient have to stay together."
-        self.patient_field.setVisible(has_any and self._summary is not None)
+        self.patient_field.setVisible(
+            has_any and self._summary is not None and self._entry is None
+        )
         self.add_button.setText(
             "Add as a new version" if self._entry is not None else "Add to data set"
         )

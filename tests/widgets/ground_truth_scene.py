@@ -65,7 +65,7 @@ class GroundTruthScene:
     def add(self, patient: str = PATIENT) -> None:
         """Type the patient, and press the button."""
         box = self.panel.scan_box
-        if box.patient_field.chooser.isEnabled():
+        if box.patient_field.isVisible():
             field = box.patient_field.chooser.lineEdit()
             field.clear()
             QTest.keyClicks(field, patient)

@@ -211,6 +211,19 @@ def test_edits_in_the_other_tab_are_followed(tab):
     assert not box.add_button.isVisible()
 
 
+def test_the_patient_of_one_scan_is_not_taken_for_the_next(tab):
+    tab.grade()
+    tab.make_data_set()
+    box = tab.panel.scan_box
+    QTest.keyClicks(box.patient_field.chooser.lineEdit(), PATIENT)
+    tab.correct.view.finish()
+    tab.until(lambda: not box.patient_field.isVisible())
+    tab.grade(classes=LabelSet.of("background", *LAYERS, "SRF"))
+    assert box.patient_field.isVisible()
+    assert box.patient_field.pseudonym == ""
+    assert not box.add_button.isEnabled()
+
+
 def test_what_is_missing_to_add_is_said(tab):
     tab.grade()
     box = tab.panel.scan_box
@@ -278,7 +291,8 @@ def test_adding_again_makes_a_version_only_where_something_changed(tab):
     tab.add()
     box = tab.panel.scan_box
     assert "version 1 of today" in box.known.text()
-    assert not box.patient_field.chooser.isEnabled()
+    assert pseudonym_of(PATIENT) in box.known.text()
+    assert not box.patient_field.isVisible()
     assert box.add_button.text() == "Add as a new version"
     tab.add()
     assert "Nothing has changed since version 1" in box.row.message.text()
@@ -606,9 +620,9 @@ def test_labels_of_a_file_can_be_laid_on_an_open_scan(tab, three):
     tab.click(tab.panel.import_fold.button)
     tab.until(lambda: box.picker.format is not None)
     box.picker.choose("coco")
-    assert not box.scan_chooser.isEnabled()
+    assert not box.scan_chooser.isVisible()
     tab.click(box.of_open_scan)
-    assert box.scan_chooser.isEnabled()
+    assert box.scan_chooser.isVisible()
     scan = replace(three.read("S-0"), volume=tab.correct.view.grading.volume)
     FORMATS["coco"].write([scan], tab.folder / "coco")
     box.read(tab.folder / "coco" / "annotations.json")
