@@ -172,11 +172,19 @@ def _n_findings(bscan: LabelledBscan) -> int:
 
 
 def label_set_of(domain: Domain) -> tuple[LabelSet, tuple[str, ...]]:
-    """Classes that a grader of this data set has, and the layers among them."""
+    """Classes that a grader of this data set has, and the layers among them.
+
+    Those that the labels tell from all others. What may be background as well (the
+    choroid below the retina) is none of them.
+    """
     recipe = full_recipe(domain)
     if domain.coarse:
         return LabelSet.of(BACKGROUND, domain.coarse), ()
-    return recipe.label_set, recipe.layers
+    table = code_table(source_of(domain), recipe.classes)
+    told = [name for name in table.names if name in recipe.classes]
+    names = [BACKGROUND, *(name for name in told if name != BACKGROUND)]
+    layers = tuple(name for name in recipe.layers if name in names)
+    return LabelSet.of(*names), layers
 
 
 def graded(
@@ -209,30 +217,16 @@ def graded(
 
 
 def true_labels(bscan: LabelledBscan, domain: Domain) -> NDArray[np.uint8]:
-    """(depth, width) class indices of `label_set_of`, `IGNORE` where nobody knows.
-
-    Background that may as well be another class (the choroid below the retina) is
-    known above the first labelled pixel of a column only.
-    """
+    """(depth, width) class indices of `label_set_of`, `IGNORE` where nobody knows."""
     recipe = full_recipe(domain)
     label_set, _ = label_set_of(domain)
     table = code_table(bscan.source, recipe.classes)
     labels = np.full(bscan.codes.shape, IGNORE, np.uint8)
     for code, row in enumerate(table.membership):
         members = [c for c, m in zip(recipe.classes, row, strict=True) if m]
-        here = bscan.codes == code
-        if len(members) == 1:
-            labels[here] = label_set.index(members[0])
-        elif BACKGROUND not in members and domain.coarse:
-            labels[here] = label_set.index(domain.coarse)
-        elif BACKGROUND in members:
-            labels[here & _above(bscan.codes)] = 0
+        if BACKGROUND in members:
+            name = BACKGROUND
+        else:
+            name = domain.coarse or members[0]
+        labels[bscan.codes == code] = label_set.index(name)
     return labels
-
-
-def _above(codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Pixels above the first layer of their column."""
-    layer = (codes > 0) & (codes != IGNORE)
-    begun = np.logical_or.accumulate(layer, axis=0)
-    above: NDArray[np.bool_] = ~begun & layer.any(axis=0)
-    return above

@@ -88,15 +88,18 @@ def test_fluid_that_is_not_told_apart_is_one_class() -> None:
     assert not scan.labels.any()
 
 
-def test_background_below_the_retina_may_be_choroid() -> None:
+def test_what_may_be_background_is_no_class_of_the_grader() -> None:
     domain = DOMAINS["mendeley"]
-    classes = full_recipe(domain).classes
-    table = code_table(source_of(domain), classes)
-    code = table.names.index("RPE")
-    labels = true_labels(bscan("mendeley", (30, 20), slice(10, 15), code), domain)
-    assert (labels[:10, :-1] == 0).all()
-    assert (labels[10:15, :-1] == classes.index("RPE")).all()
-    assert (labels[15:] == IGNORE).all()
+    full = full_recipe(domain)
+    code = code_table(source_of(domain), full.classes).names.index("RPE")
+    retina = bscan("mendeley", (30, 20), slice(10, 15), code)
+    scan = graded(retina, domain)
+    assert scan.label_set.names == full.classes[:-1], "all but the choroid"
+    assert scan.layers == full.layers[:-1]
+    labels = true_labels(retina, domain)
+    assert (labels[10:15, :-1] == scan.label_set.index("RPE")).all()
+    assert not labels[:10, :-1].any()
+    assert not labels[15:, :-1].any()
     assert (labels[:, -1] == IGNORE).all()
 
 
