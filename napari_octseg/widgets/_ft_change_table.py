@@ -56,7 +56,7 @@ class ChangeTable(PlainTable):
         known = {} if label_set is None else {c.name: c for c in label_set.classes}
         for row, one in enumerate(changes):
             is_mean = one.name not in known
-            text = f"{one.name}, {one.source}" if several and not is_mean else one.name
+            text = f"{one.name}, {one.source}" if several and one.source else one.name
             name = QTableWidgetItem(text)
             name.setToolTip(text)
             if not is_mean:

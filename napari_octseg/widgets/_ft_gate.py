@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_octseg.engine.finetuning.candidates import Candidate
-    from napari_octseg.engine.finetuning.gate import ClassChange, Comparison
+    from napari_octseg.engine.finetuning.gate import Comparison
     from napari_octseg.labels import LabelSet
 
 _GREEN = "#2f9e6e"
@@ -65,6 +65,8 @@ class GateView(QGroupBox):
         self.replay_fold = Fold("Figures on what it knew")
         self.replay_fold.body.addWidget(self.replay_table)
         self.notes = _wrapped()
+        self.notes_fold = Fold("What to know about these figures")
+        self.notes_fold.body.addWidget(self.notes)
         self.worst = WorstView()
         self.name_field = QLineEdit()
         self.name_field.setToolTip(
@@ -87,8 +89,8 @@ class GateView(QGroupBox):
             self.verdict,
             self.held_out_title,
             self.held_out_table,
-            self.notes,
             self.replay_fold,
+            self.notes_fold,
             self.worst,
         ):
             layout.addWidget(widget)
@@ -127,15 +129,14 @@ class GateView(QGroupBox):
         self.held_out_title.setText(held_out_text(found))
         self.held_out_title.setVisible(bool(found.held_out))
         self.held_out_table.setVisible(bool(found.held_out))
-        held_out = _with_mean(found.held_out, found.mean)
-        self.held_out_table.show_changes(held_out, label_set)
+        means = [] if found.mean is None else [found.mean]
+        self.held_out_table.show_changes([*means, *found.held_out], label_set)
         self.replay_fold.button.setText(replay_text(found))
         self.replay_fold.setVisible(bool(found.replay))
-        replay = _with_mean(found.replay, found.replay_mean)
-        self.replay_table.show_changes(replay, label_set)
+        self.replay_table.show_changes(found.replay, label_set)
         self.replay_fold.set_unfolded(found.forgot)
         self.notes.setText("<br>".join(escape(one) for one in found.notes))
-        self.notes.setVisible(bool(found.notes))
+        self.notes_fold.setVisible(bool(found.notes))
         self._suggest(found)
 
     def _suggest(self, found: Comparison) -> None:
@@ -195,12 +196,6 @@ def replay_text(found: Comparison) -> str:
     if mean is None or mean.dice_before is None or mean.dice_after is None:
         return "What it knew"
     return f"What it knew: Dice {mean.dice_before:.2f} → {mean.dice_after:.2f}"
-
-
-def _with_mean(
-    changes: Sequence[ClassChange], mean: ClassChange | None
-) -> list[ClassChange]:
-    return [*([] if mean is None else [mean]), *changes]
 
 
 def _wrapped() -> QLabel:

@@ -70,6 +70,7 @@ class HistoryBox(QWidget):
             x_title="corrected B-scans trained on",
             y_title="Dice, held out",
             y_top=1.0,
+            x_from_zero=True,
         )
         self.plot.setToolTip(
             "Each fine-tuning on the B-scans that were held out then; where others "

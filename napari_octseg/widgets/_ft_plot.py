@@ -60,6 +60,7 @@ class CurvePlot(QWidget):
         x_title: str,
         y_title: str,
         y_top: float | None = None,
+        x_from_zero: bool = False,
     ) -> None:
         super().__init__()
         self._viewer = viewer
@@ -67,7 +68,7 @@ class CurvePlot(QWidget):
         self.curves: tuple[Curve, ...] = ()
         self.plot = _StillPlot()
         self.plot.setFixedHeight(_HEIGHT)
-        self._y_top = y_top
+        self._y_top, self._x_from_zero = y_top, x_from_zero
         self.legend = QLabel()
         self.legend.setWordWrap(True)
         self.legend.setTextFormat(Qt.TextFormat.RichText)
@@ -96,6 +97,7 @@ class CurvePlot(QWidget):
             axis = self.plot.getAxis(side)
             axis.setPen(theme.text)
             axis.setTextPen(theme.text)
+            axis.enableAutoSIPrefix(False)
             axis.setLabel(title)
         self._draw()
 
@@ -125,6 +127,9 @@ class CurvePlot(QWidget):
             lowest = min((y for curve in self.curves for y in curve.y), default=0.0)
             bottom = max(0.0, math.floor(10 * lowest - 0.2) / 10)
             self.plot.setYRange(bottom, self._y_top, padding=0.02)
+        if self._x_from_zero:
+            highest = max((x for curve in self.curves for x in curve.x), default=1.0)
+            self.plot.setXRange(0, highest, padding=0.05)
         self.legend.setText(f"{_NO_BREAK} ".join(told))
         self.legend.setVisible(bool(told))
 

@@ -42,7 +42,7 @@ class SetupBox(QWidget):
 
     def __init__(self, viewer: napari.Viewer, panel: Panel) -> None:
         super().__init__()
-        self._panel = panel
+        self._plans = False
         self.folder = DataSetFolder(panel)
         self.data_set = DataSetLine(self.folder, panel)
         self.model_picker = ModelPicker()
@@ -88,6 +88,16 @@ class SetupBox(QWidget):
         self.data_set.refresh()
         self.model_picker.refresh()
 
+    def set_planning(self, plans: bool) -> None:
+        """Keep the plan up to date, or make none.
+
+        Planning loads torch, which holds up the window for a moment: it is left while a
+        run is watched.
+        """
+        if plans != self._plans:
+            self._plans = plans
+            self._plan()
+
     def settings(self) -> FineTuneSettings | None:
         """The choices, for a new run; None if something is missing."""
         from napari_octseg.engine.finetuning.run_folder import new_run_folder
@@ -128,7 +138,7 @@ class SetupBox(QWidget):
 
     def _plan(self, change: Any = None) -> None:
         card, facts, settings = self.model_picker.card, self.facts, self.settings()
-        if card is None or facts is None or settings is None:
+        if card is None or facts is None or settings is None or not self._plans:
             self.plan_view.forget()
             return
         self.plan_view.ask(settings, card.title, facts.n_patients)

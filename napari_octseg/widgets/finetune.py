@@ -161,6 +161,7 @@ class FineTuneWidget(Panel):
         self.gate.show_candidate(None)
         self._phase, self._is_stopping = "", False
         self._show_run(run)
+        self.setup.set_planning(False)
         self.progress_view.begin("Preparing…")
         self.follower.follow(run)
         self._show_state()
@@ -168,6 +169,7 @@ class FineTuneWidget(Panel):
     def _on_found(self, run: Run | None) -> None:
         if run is None:
             self._show_run(None)
+            self.setup.set_planning(True)
         else:
             self.follow(run)
 
@@ -214,6 +216,7 @@ class FineTuneWidget(Panel):
 
     def _on_run_ended(self) -> None:
         self.progress_view.end()
+        self.setup.set_planning(True)
         status, run = self.follower.status, self.follower.run
         if run is None or status is None or not run.folder.is_dir():
             self._show_run(None)
