@@ -16,7 +16,11 @@ from napari_octseg.engine.learning.first_weights import check_start
 from napari_octseg.engine.learning.run_log import RunLog
 from napari_octseg.engine.learning.run_state import RunState, is_finished, read_last
 from napari_octseg.engine.learning.update import update
-from napari_octseg.engine.learning.validation import class_scores, dice_scores
+from napari_octseg.engine.learning.validation import (
+    class_scores,
+    dice_scores,
+    score_of_choice,
+)
 from napari_octseg.engine.progress import Progress
 from napari_octseg.errors import RecipeError
 
@@ -143,7 +147,12 @@ def _validate(
     recipe = state.recipe
     overlaps = state.overlaps()
     scores = dice_scores(overlaps, recipe)
-    is_better = state.validated(scores["dice"]) if scores else True
+    if recipe.fine_tunes and not state.step:
+        state.start_scores = scores
+    is_better = True
+    if scores:
+        score = score_of_choice(scores, state.start_scores, recipe)
+        is_better = state.validated(score)
     # What a model knew before cannot tell which weights are best for ground truth.
     is_judged = not recipe.fine_tunes or f"dice {recipe.sources[0].name}" in scores
     values = scores | class_scores(overlaps, recipe, state.data.tables)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from napari_octseg.engine.finetuning.presets import Preset
     from napari_octseg.engine.recipe import Recipe
 
-SHARE = 0.4
+SHARE = 0.5
 """Of the training samples that are replayed, where real scans are there."""
 
-SHARE_OF_PHANTOMS = 0.25
+SHARE_OF_PHANTOMS = 0.3
 """Of the training samples, where phantoms alone are there."""
 
 

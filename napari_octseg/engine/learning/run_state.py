@@ -110,6 +110,8 @@ class RunState:
         Crops that the device has room for.
     seconds
         Time that the run took until it was saved.
+    start_scores
+        Figures before the first update, where a model is fine-tuned.
     best, stale
         Best score of the validations; how many since then were no better.
     """
@@ -141,6 +143,7 @@ class RunState:
         self.step = 0
         self.n_at_once = recipe.batch_size
         self.seconds = 0.0
+        self.start_scores: dict[str, float] = {}
         self.best = -1.0
         self.stale = 0
 
@@ -222,6 +225,7 @@ class RunState:
             "random": random,
             "step": self.step,
             "seconds": seconds,
+            "start_scores": self.start_scores,
             "best": self.best,
             "stale": self.stale,
             "plan": plan,
@@ -239,7 +243,9 @@ class RunState:
         if self.adversary is not None:
             self.adversary.load_state_dict(saved["adversary"])
         self.step, self.best, self.stale = saved["step"], saved["best"], saved["stale"]
-        self.seconds = saved.get("seconds", 0.0)  # earlier forms did not count it
+        # Earlier forms of a run know neither.
+        self.seconds = saved.get("seconds", 0.0)
+        self.start_scores = saved.get("start_scores", {})
         if len(saved["random"]) == self.fabric.world_size:
             self._set_random(saved["random"][self.fabric.global_rank])
 

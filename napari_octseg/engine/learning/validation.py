@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from napari_octseg.engine.data.sampling import TrainingSet
     from napari_octseg.engine.recipe import Recipe
 
+SLIGHT = 0.01
+"""Dice on what a model knew that may be lost without being called forgetting."""
+
+_FORGETTING = 2.0
+
 
 @torch.no_grad()
 def held_out_overlaps(
@@ -75,6 +80,29 @@ def dice_scores(overlaps: list[list[Overlap]], recipe: Recipe) -> dict[str, floa
         known = [value for name, value in scores.items() if name != graded]
         mean = (scores[graded] + sum(known) / len(known)) / 2
     return {"dice": mean, **scores}
+
+
+def score_of_choice(
+    scores: dict[str, float], start: dict[str, float], recipe: Recipe
+) -> float:
+    """The score by which the best weights are chosen: ``dice``, or less.
+
+    Where a model is fine-tuned, what it loses of what it knew counts more than what it
+    gains elsewhere, as soon as it is more than `SLIGHT`.
+
+    Parameters
+    ----------
+    scores, start
+        `dice_scores` now, and before the first update.
+    recipe
+        Of the training.
+    """
+    if not recipe.fine_tunes:
+        return scores["dice"]
+    own = f"dice {recipe.sources[0].name}"
+    known = [name for name in scores if name not in ("dice", own) and name in start]
+    lost = sum(start[name] - scores[name] for name in known) / max(len(known), 1)
+    return scores["dice"] - _FORGETTING * max(lost - SLIGHT, 0.0)
 
 
 def class_scores(

@@ -67,7 +67,7 @@ def test_ground_truth_comes_first_and_replay_keeps_its_split(
     for source, before in zip(replay, recipe.sources, strict=False):
         assert source.validation == before.validation
     assert sum(source.weight for source in (own, *replay)) == pytest.approx(1)
-    assert own.weight > 0.5
+    assert own.weight == pytest.approx(0.5)
     check_start(found.recipe, data)
 
 

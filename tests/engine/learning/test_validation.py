@@ -11,11 +11,16 @@ import torch
 
 from napari_octseg.bundles.card import Architecture, Step
 from napari_octseg.bundles.registry import find_bundle, load_network
-from napari_octseg.engine.data.datasets import load_source
+from napari_octseg.engine.data.datasets import code_table, load_source
 from napari_octseg.engine.data.sampling import load_training_set
 from napari_octseg.engine.evaluation import HELD_OUT, iter_evaluate, iter_measure
 from napari_octseg.engine.learning.fabric import launch_fabric
-from napari_octseg.engine.learning.validation import dice_scores, held_out_overlaps
+from napari_octseg.engine.learning.validation import (
+    class_scores,
+    dice_scores,
+    held_out_overlaps,
+    score_of_choice,
+)
 from napari_octseg.engine.metrics import Overlap
 from napari_octseg.engine.progress import outcome
 from napari_octseg.engine.recipe import Recipe
@@ -157,3 +162,49 @@ def test_prepared_scans_are_not_prepared_again(
     arguments = recipe.architecture.arguments
     own = validated(recipe, wedged, build("unet", arguments))
     assert sum(o.true for o in own) > 0
+
+
+def fine_tuning(recipe: Recipe) -> Recipe:
+    """The tiny recipe whose first source is called ground truth."""
+    first = recipe.sources[0].model_copy(update={"kind": "ground truth"})
+    return recipe.model_copy(update={"sources": (first, *recipe.sources[1:])})
+
+
+def test_ground_truth_counts_as_much_as_all_that_was_known(recipe: Recipe) -> None:
+    third = recipe.sources[1].model_copy(update={"name": "third"})
+    three = recipe.model_copy(update={"sources": (*recipe.sources, third)})
+    nothing, half, all_ = Overlap(0, 2, 2), Overlap(1, 2, 2), Overlap(2, 2, 2)
+    overlaps = [[half, half], [half, all_], [half, nothing]]
+    assert dice_scores(overlaps, three)["dice"] == pytest.approx(0.5)
+    overlaps = [[half, all_], [half, half], [half, half]]
+    assert dice_scores(overlaps, three)["dice"] == pytest.approx(2 / 3)
+    assert dice_scores(overlaps, fine_tuning(three))["dice"] == pytest.approx(0.75)
+    overlaps[0] = []
+    assert dice_scores(overlaps, fine_tuning(three))["dice"] == pytest.approx(0.5)
+
+
+def test_classes_are_named_by_their_source(recipe: Recipe) -> None:
+    tables = [code_table(source, recipe.classes) for source in recipe.sources]
+    half, absent = Overlap(1, 2, 2), Overlap(0, 0, 0)
+    found = class_scores([[half, half, absent], [half, half]], recipe, tables)
+    assert found == {
+        "dice stripes / RNFL": 0.5,
+        "dice tissue / RNFL+GCIPL": 0.5,
+    }
+
+
+def test_forgetting_weighs_more_than_learning(recipe: Recipe) -> None:
+    tuned = fine_tuning(recipe)
+
+    def scores(own: float, known: float) -> dict[str, float]:
+        return {"dice": (own + known) / 2, "dice stripes": own, "dice tissue": known}
+
+    start = scores(0.5, 0.9)
+    chosen = {
+        (own, known): score_of_choice(scores(own, known), start, tuned)
+        for own, known in ((0.5, 0.9), (0.6, 0.895), (0.6, 0.80), (0.9, 0.88))
+    }
+    assert chosen[0.6, 0.895] == pytest.approx(0.7475)
+    assert chosen[0.6, 0.80] < chosen[0.5, 0.9] < chosen[0.6, 0.895]
+    assert chosen[0.9, 0.88] > chosen[0.6, 0.895]
+    assert score_of_choice(scores(0.6, 0.8), {}, recipe) == pytest.approx(0.7)
