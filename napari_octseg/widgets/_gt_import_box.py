@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QCheckBox,
-    QFileDialog,
     QFormLayout,
-    QHBoxLayout,
-    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -19,9 +14,9 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_octseg.errors import OctsegError
-from napari_octseg.widgets._choosers import NarrowComboBox, ScanChooser
+from napari_octseg.widgets._choosers import NarrowComboBox
 from napari_octseg.widgets._fold import Fold
-from napari_octseg.widgets._gt_format_picker import FormatPicker, readable_formats
+from napari_octseg.widgets._gt_import_source import ImportSource
 from napari_octseg.widgets._gt_import_task import (
     Found,
     fitting_scans,
@@ -32,15 +27,15 @@ from napari_octseg.widgets._gt_import_task import (
 from napari_octseg.widgets._gt_mapping_table import MappingTable
 from napari_octseg.widgets._gt_patient_field import PatientField
 from napari_octseg.widgets._gt_task_row import TaskRow, wrapped_label
-from napari_octseg.widgets._layers import volume_of
 from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._panel_in_front import panel_in_front
 from napari_octseg.widgets._text import amber, counted
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import napari
 
-    from napari_octseg.groundtruth.formats.registry import ExchangeFormat
     from napari_octseg.groundtruth.graded_scan import GradedScan
     from napari_octseg.groundtruth.versions import ScanVersion
     from napari_octseg.labels import LabelSet
@@ -80,40 +75,20 @@ class ImportBox(QWidget):
         self._correction = correction
         self._summary: Summary | None = None
         self.found: Found | None = None
+        self._adds = False
         self._build(viewer, panel)
-        self.picker.chosen.connect(self._on_format)
-        self.of_open_scan.toggled.connect(self.scan_chooser.setVisible)
-        self.file_button.clicked.connect(self._on_file)
-        self.folder_button.clicked.connect(self._on_folder)
+        self.source.changed.connect(self._on_source)
+        self.source.wanted.connect(self.read)
         self.target_chooser.currentIndexChanged.connect(self._on_target)
         self.import_button.clicked.connect(self._on_import)
         self.mapping_table.changed.connect(self._title_classes)
         self.patient_field.changed.connect(self._show_ready)
         self.row.busy_changed.connect(self._on_busy)
         correction.changed.connect(self._offer_targets)
-        self.scan_line.hide()
         self.details.hide()
 
     def _build(self, viewer: napari.Viewer, panel: Panel) -> None:
-        self.picker = FormatPicker(readable_formats, "import_format")
-        self.scan_chooser = ScanChooser(viewer, panel)
-        self.scan_line = QWidget()
-        self.of_open_scan = QCheckBox("On the scan")
-        self.of_open_scan.setToolTip(
-            "Take the pixels of a scan that is open, not those that the file names"
-        )
-        self.scan_caption = QLabel("Labels of")
-        scan_row = QHBoxLayout(self.scan_line)
-        scan_row.setContentsMargins(0, 0, 0, 0)
-        scan_row.addWidget(self.of_open_scan)
-        scan_row.addWidget(self.scan_caption)
-        scan_row.addWidget(self.scan_chooser, 1)
-        scan_row.addStretch()
-        self.file_button = QPushButton("Choose file…")
-        self.folder_button = QPushButton("Choose folder…")
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.file_button)
-        buttons.addWidget(self.folder_button)
+        self.source = ImportSource(viewer, panel)
         self.row = TaskRow(panel)
         self.details = QWidget()
         self.name_label = QElidingLabel()
@@ -147,9 +122,7 @@ class ImportBox(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(self.picker)
-        layout.addWidget(self.scan_line)
-        layout.addLayout(buttons)
+        layout.addWidget(self.source)
         layout.addWidget(self.details)
         layout.addWidget(self.row)
 
@@ -166,58 +139,26 @@ class ImportBox(QWidget):
 
     def read(self, path: Path) -> None:
         """Read a file or folder in the chosen format."""
-        chosen, volume = self.picker.format, None
+        chosen = self.source.format
         if chosen is None:
             return
         try:
-            if self._lies_on_open_scan and self.scan_chooser.layer is not None:
-                volume = volume_of(self.scan_chooser.layer)
-            self.picker.remember()
+            volume = self.source.volume
+            self.source.picker.remember()
         except OctsegError as error:
             show_error(self, error)
             return
         self._show_found(None)
         self.row.start(
-            iter_read(chosen, path, volume, on_scan=self._lies_on_open_scan),
+            iter_read(chosen, path, volume, on_scan=self.source.lies_on_open_scan),
             f"Reading {path.name}…",
             self._show_found,
         )
 
-    def _on_format(self, chosen: ExchangeFormat) -> None:
-        self.scan_line.setVisible(chosen.read_labels_for is not None)
-        self.of_open_scan.setVisible(chosen.read is not None)
-        self.scan_caption.setVisible(chosen.read is None)
-        self.of_open_scan.setChecked(False)
-        self.scan_chooser.setVisible(chosen.read is None)
-        self.file_button.setVisible(bool(chosen.suffixes))
+    def _on_source(self) -> None:
+        # What was read and said is about another format.
         self._show_found(None)
         self.row.say("")
-
-    @property
-    def _lies_on_open_scan(self) -> bool:
-        """Whether the labels are to be read for a scan that is open."""
-        chosen = self.picker.format
-        return chosen is not None and (
-            chosen.read is None or self.of_open_scan.isChecked()
-        )
-
-    def _on_file(self) -> None:
-        chosen = self.picker.format
-        if chosen is None:
-            return
-        endings = " ".join(f"*{suffix}" for suffix in chosen.suffixes)
-        kinds = f"{chosen.title} ({endings});;All files (*)"
-        name, _ = QFileDialog.getOpenFileName(self, f"Import {chosen.title}", "", kinds)
-        if name:
-            self.read(Path(name))
-
-    def _on_folder(self) -> None:
-        chosen = self.picker.format
-        if chosen is None:
-            return
-        name = QFileDialog.getExistingDirectory(self, f"Import {chosen.title}")
-        if name:
-            self.read(Path(name))
 
     def _show_found(self, found: Found | None) -> None:
         self.found = found
@@ -355,6 +296,7 @@ class ImportBox(QWidget):
             return
         patient = self.patient_field.pseudonym
         self.patient_field.forget()
+        self._adds = True
         steps = iter_add(data_set, found, self.mapping_table.mapping, patient)
         self.row.start(
             steps,
@@ -381,17 +323,14 @@ class ImportBox(QWidget):
         correct.header.take(start)
 
     def _on_busy(self, busy: bool) -> None:
-        for widget in (
-            self.picker,
-            self.scan_line,
-            self.file_button,
-            self.folder_button,
-            self.details,
-        ):
-            widget.setEnabled(not busy)
-        if not busy:
-            self._show_ready()
+        self.source.setEnabled(not busy)
+        self.details.setEnabled(not busy)
+        if busy:
+            return
+        self._show_ready()
+        if self._adds:
             # Also after an error: scans before it are there.
+            self._adds = False
             self._folder.touch()
 
 

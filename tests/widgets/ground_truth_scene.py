@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_octseg.editing.grading import Grading
 from napari_octseg.editing.review import ACCEPT_AS_IS, ReviewState
@@ -74,7 +74,10 @@ class GroundTruthScene:
 
     def click(self, button: Any) -> None:
         """Press a button of the panel."""
+        # What was shown a moment ago may still move it.
+        QApplication.processEvents()
         self.panel.scroll_area.ensureWidgetVisible(button)
+        QApplication.processEvents()
         assert button.isVisible()
         assert button.isEnabled()
         self.qtbot.mouseClick(button, LEFT)

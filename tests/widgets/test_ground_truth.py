@@ -496,8 +496,8 @@ def open_import(tab, path: Path, name: str = "tiff") -> None:
     box = tab.panel.import_box
     if not tab.panel.import_fold.button.isChecked():
         tab.click(tab.panel.import_fold.button)
-    tab.until(lambda: box.picker.format is not None)
-    box.picker.choose(name)
+    tab.until(lambda: box.source.picker.format is not None)
+    box.source.picker.choose(name)
     box.read(path)
     tab.rest()
 
@@ -510,9 +510,9 @@ def test_labels_of_others_get_into_a_data_set(tab, three, monkeypatch):
     box = tab.panel.import_box
     choose_folder(monkeypatch, path)
     tab.click(tab.panel.import_fold.button)
-    tab.until(lambda: box.picker.format is not None)
-    box.picker.choose("tiff")
-    tab.click(box.folder_button)
+    tab.until(lambda: box.source.picker.format is not None)
+    box.source.picker.choose("tiff")
+    tab.click(box.source.folder_button)
     tab.rest()
     assert box.name_label.text() == "theirs"
     assert box.facts.text() == "3 scans · 3 patients · 9 B-scans with labels"
@@ -604,12 +604,12 @@ def test_boundaries_without_pixels_are_of_the_open_scan(tab, three, monkeypatch)
     path = tab.folder / "tables" / "S-0.csv"
     box = tab.panel.import_box
     tab.click(tab.panel.import_fold.button)
-    tab.until(lambda: box.picker.format is not None)
-    box.picker.choose("boundary-csv")
-    assert box.scan_chooser.layer is not None
-    assert box.scan_caption.isVisible()
+    tab.until(lambda: box.source.picker.format is not None)
+    box.source.picker.choose("boundary-csv")
+    assert box.source.scan_chooser.layer is not None
+    assert box.source.scan_caption.isVisible()
     choose_file(monkeypatch, path)
-    tab.click(box.file_button)
+    tab.click(box.source.file_button)
     tab.rest()
     assert box.target == "the open correction"
     assert box.import_button.isEnabled()
@@ -618,11 +618,11 @@ def test_boundaries_without_pixels_are_of_the_open_scan(tab, three, monkeypatch)
 def test_labels_of_a_file_can_be_laid_on_an_open_scan(tab, three):
     box = tab.panel.import_box
     tab.click(tab.panel.import_fold.button)
-    tab.until(lambda: box.picker.format is not None)
-    box.picker.choose("coco")
-    assert not box.scan_chooser.isVisible()
-    tab.click(box.of_open_scan)
-    assert box.scan_chooser.isVisible()
+    tab.until(lambda: box.source.picker.format is not None)
+    box.source.picker.choose("coco")
+    assert not box.source.scan_chooser.isVisible()
+    tab.click(box.source.of_open_scan)
+    assert box.source.scan_chooser.isVisible()
     scan = replace(three.read("S-0"), volume=tab.correct.view.grading.volume)
     FORMATS["coco"].write([scan], tab.folder / "coco")
     box.read(tab.folder / "coco" / "annotations.json")
@@ -702,7 +702,7 @@ def test_a_file_of_another_kind_gives_a_message(tab, three):
     open_import(tab, tab.folder / "empty")
     assert tab.message()
     assert not tab.panel.import_box.details.isVisible()
-    assert tab.panel.import_box.folder_button.isEnabled()
+    assert tab.panel.import_box.source.folder_button.isEnabled()
 
 
 def test_without_a_place_to_go_it_says_where_to_open_one(tab, three):
