@@ -12,13 +12,15 @@ what was forgotten, of the old ones. A model trained on all of it is the other e
 the gap.
 
 Each figure is written when it is measured; the same command goes on after an
-interruption, and with the same --json only prints what is there.
+interruption, and with the same --json only prints what is there. With --again the
+models in WORK are measured anew, without being trained.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,11 +70,16 @@ def main() -> None:
     parser.add_argument("--preset", default="quick")
     parser.add_argument("--steps", type=int, help="instead of those of the preset")
     parser.add_argument("--minutes", type=float, help="instead of those of the preset")
+    parser.add_argument(
+        "--again", action="store_true", help="measure the same models again first"
+    )
     parser.add_argument("--work", type=Path, required=True, help="for runs and bundles")
     parser.add_argument("--json", type=Path, help="figures, kept and gone on with")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     bench = Bench(asked)
+    if asked.again:
+        bench.again()
     bench.ends()
     bench.adaptations()
     bench.fine_tunings()
@@ -108,7 +115,7 @@ class Bench:
         for way in ADAPTED:
             if self.results.has(way, n, 0) or not self._can(way):
                 continue
-            folder = self.asked.work / f"adapted-{way.replace(' ', '-')}"
+            folder = self._adapted(way)
             seconds = adapted(self.base, self.train, way, folder, self.asked.data)
             self._note(way, n, 0, str(folder), seconds)
 
@@ -150,7 +157,30 @@ class Bench:
             tuned.training_s,
             (candidate.comparison.verdict, *forgot, *candidate.job.notes),
         )
-        shutil.rmtree(place)
+        # The candidate stays, to be measured again.
+        shutil.rmtree(place / "data")
+        for state in (place / "run").glob("*.pt"):
+            state.unlink()
+
+    def again(self) -> None:
+        """Measure all models again: the program has changed, they have not."""
+        names = (self.domain.source, *self.old)
+        for place, cell in enumerate(self.results.cells):
+            model = self._model(cell)
+            found = measured(model, self.full, self.asked.data, names)
+            dice = found.pop(self.domain.source)
+            self.results.put(place, replace(cell, dice=dice, others=found))
+
+    def _model(self, cell: Cell) -> str:
+        """The model of a cell that has been measured."""
+        if cell.way == FINE_TUNED:
+            run = self.asked.work / f"{cell.n_bscans}-{cell.seed}" / "run"
+            return str(run / "candidate")
+        ends = {BASE: self.base, ALL: str(self.asked.whole or self.domain.whole)}
+        return ends.get(cell.way) or str(self._adapted(cell.way))
+
+    def _adapted(self, way: str) -> Path:
+        return Path(self.asked.work / f"adapted-{way.replace(' ', '-')}")
 
     def _can(self, way: str) -> bool:
         """Whether the base has what is to be adapted."""

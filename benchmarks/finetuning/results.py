@@ -85,6 +85,14 @@ class Results:
     def add(self, cell: Cell) -> None:
         """Take a cell, and write all of them."""
         self.cells.append(cell)
+        self._write()
+
+    def put(self, place: int, cell: Cell) -> None:
+        """Take a cell instead of the one in a place."""
+        self.cells[place] = cell
+        self._write()
+
+    def _write(self) -> None:
         if self.path is not None:
             with written_whole(self.path) as target:
                 values = [asdict(one) for one in self.cells]

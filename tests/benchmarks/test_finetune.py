@@ -131,6 +131,8 @@ def test_what_is_measured_is_kept(tmp_path: Path) -> None:
     assert not again.has(FINE_TUNED, 5, 1)
     again.add(cell(BASE, 0, 0, 0.1, 0.3))
     assert len(Results(path).cells) == 2
+    again.put(0, dataclasses.replace(one, dice=0.75))
+    assert [c.dice for c in Results(path).cells] == [0.75, 0.1]
 
 
 def test_the_gap_is_between_the_base_and_all_of_it() -> None:
