@@ -11,10 +11,14 @@ if TYPE_CHECKING:
 _LEAST_WAIT = 3
 """Where time is short at least so much of it is spent on updates, for each validation.
 """
+LEAST_STEPS = 20
+"""Updates that are done however long they take: of fewer nothing is learnt."""
 
 
 class Clock:
     """Follows a run to the end of its updates or of its time, whichever comes first.
+
+    `LEAST_STEPS` updates, or all if there are fewer, are done in any case.
 
     Parameters
     ----------
@@ -51,7 +55,8 @@ class Clock:
             return step
         # The end needs a validation of its own.
         left = max(self._seconds - self._last_s, 1e-9)
-        return min(max(step, n_steps * self.spent / left), n_steps)
+        share = min(self.spent / left, step / min(LEAST_STEPS, n_steps))
+        return min(max(step, n_steps * share), n_steps)
 
     def n_steps(self, step: int) -> int:
         """Updates that there will be, as far as can be told."""

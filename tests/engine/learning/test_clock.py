@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_octseg.engine.learning.clock import Clock
+from napari_octseg.engine.learning.clock import LEAST_STEPS, Clock
 from napari_octseg.engine.recipe import Recipe
 
 
@@ -65,9 +65,9 @@ def test_room_is_left_for_the_last_validation(hundred: Recipe, time: Time) -> No
     clock = Clock(hundred, 60.0, step=0, spent=0.0)
     clock.validated(0, 12.0)
     time.now += 47
-    assert not clock.is_over(10)
+    assert not clock.is_over(30)
     time.now += 1
-    assert clock.is_over(10)
+    assert clock.is_over(30)
 
 
 def test_validations_never_take_most_of_a_short_time(
@@ -78,9 +78,9 @@ def test_validations_never_take_most_of_a_short_time(
     step = 0
     while not clock.is_over(step):
         step += 1
-        time.now += 5
+        time.now += 3
         if clock.is_validation_due(step):
-            time.now += 10  # as long as two updates
+            time.now += 10  # longer than three updates
             spent += 10
             clock.validated(step, 10.0)
     assert spent <= 30
@@ -100,3 +100,23 @@ def test_an_earlier_part_of_the_run_counts(hundred: Recipe, time: Time) -> None:
     assert clock.spent == pytest.approx(45)
     # The validation at update 60 was before the break.
     assert not clock.is_validation_due(41)
+
+
+@pytest.mark.parametrize("n_steps", [7, 100])
+def test_on_a_slow_machine_the_least_updates_are_done_all_the_same(
+    hundred: Recipe, time: Time, n_steps: int
+) -> None:
+    recipe = hundred.model_copy(update={"n_steps": n_steps})
+    clock = Clock(recipe, 60.0, step=0, spent=0.0)
+    # All the time went by while the start was validated.
+    time.now += 90
+    clock.validated(0, 90.0)
+    step, far = 0, [clock.at(0)]
+    while not clock.is_over(step):
+        step += 1
+        time.now += 30
+        far.append(clock.at(step))
+    assert step == min(LEAST_STEPS, n_steps)
+    # The learning rate falls over these updates, not before the first one.
+    assert far == pytest.approx([n_steps * i / step for i in range(step + 1)])
+    assert clock.is_validation_due(step)
