@@ -118,8 +118,9 @@ def runs() -> None:
     from rich.table import Table
 
     from napari_octseg.engine.finetuning.run import list_runs
+    from napari_octseg.engine.finetuning.run_folder import runs_dir
 
-    found = list_runs()
+    own, found = runs_dir().resolve(), list_runs()
     if not found:
         console.print("No fine-tuning is going on or waits for a decision.")
         return
@@ -127,7 +128,9 @@ def runs() -> None:
     for run in found:
         job = run.job
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.time))
-        texts = (run.folder.name, job.parent, job.data_name, began, _state(run.status))
+        at = run.folder.resolve()
+        name = at.name if at.parent == own else str(at)
+        texts = (name, job.parent, job.data_name, began, _state(run.status))
         table.add_row(*map(plain, texts))
     console.print(table)
 
@@ -152,7 +155,9 @@ def stop(name: RunName) -> None:
 
     run = find_run(name)
     run.cancel()
-    while run.status.phase in ("preparing", "training") and run.status.is_alive:
+    while (status := run.status).phase in ("preparing", "training"):
+        if not status.is_alive and not run.is_stopping:
+            break
         time.sleep(0.05)
     console.print(plain(_state(run.status)))
 

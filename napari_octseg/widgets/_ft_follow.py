@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 POLL_MS = 250
 _LOOKS_AT_A_CRASH = 4
+_LOOKS_AT_A_CANCEL = 40
 """Between a worker that is stopped and the one that measures there is a moment."""
 
 
@@ -94,6 +95,7 @@ class RunFollower(QObject):
             self.advanced.emit()
         crashed = self.status.has_crashed
         self._n_crashed = self._n_crashed + 1 if crashed else 0
-        if self.status.has_ended or self._n_crashed >= _LOOKS_AT_A_CRASH:
+        most = _LOOKS_AT_A_CANCEL if self.run.is_stopping else _LOOKS_AT_A_CRASH
+        if self.status.has_ended or self._n_crashed >= most:
             self.stop()
             self.ended.emit()

@@ -21,6 +21,7 @@ from napari_octseg.engine.finetuning import run_folder
 from napari_octseg.engine.finetuning.gate import Comparison
 from napari_octseg.engine.finetuning.job import Job, read_job
 from napari_octseg.engine.finetuning.lineage import retired_dir
+from napari_octseg.engine.finetuning.lock import take_lock
 from napari_octseg.engine.finetuning.status import read_status
 from napari_octseg.engine.finetuning.worst import WorstBscan, read_worst
 from napari_octseg.errors import ModelError, ReadError, TaskError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 FINETUNE = "finetune.json"
 """File of an accepted bundle: what it was fine-tuned on, how, and how it was judged."""
+_LEAVING_S = 10.0
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -166,7 +168,7 @@ def accept(candidate: Candidate, name: str, title: str = "") -> Bundle:
         extras[run_folder.TABLE] = table.read_text("utf-8")
     network = load_network(source)
     bundle = write_bundle(user_models_dir() / name, card, network, extras=extras)
-    shutil.rmtree(candidate.run, ignore_errors=True)
+    _remove(candidate.run)
     return bundle
 
 
@@ -193,10 +195,15 @@ def discard_run(run: Path) -> None:
     """
     run_folder.read_json(run / run_folder.JOB)
     _check_ended(run)
+    _remove(run)
+
+
+def _remove(run: Path) -> None:
     # Under another name first: what is half removed must not be taken for a run.
     gone = run.with_name(f".{run.name}.discarded")
     run.rename(gone)
     shutil.rmtree(gone, ignore_errors=True)
+    run_folder.forget(run)
 
 
 def record_of(candidate: Candidate) -> dict[str, Any]:
@@ -220,8 +227,20 @@ def record_of(candidate: Candidate) -> dict[str, Any]:
 
 
 def _check_ended(run: Path) -> None:
-    if read_status(run).is_alive:
+    if _is_at_work(run):
         raise TaskError(
             f"The fine-tuning in {run} is running",
             todo="wait until it has finished, or cancel it",
         )
+
+
+def _is_at_work(run: Path) -> bool:
+    status = read_status(run)
+    if not status.has_ended:
+        return status.is_alive
+    # A worker that has said its last word takes a moment to leave the system.
+    lock = take_lock(run / run_folder.LOCK, _LEAVING_S)
+    if lock is None:
+        return True
+    lock.release()
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import psutil
 from napari_octseg.engine.finetuning import run_folder
 from napari_octseg.engine.finetuning.candidates import Candidate, read_candidate
 from napari_octseg.engine.finetuning.events import Event, read_events
+from napari_octseg.engine.finetuning.failures import as_user_error
 from napari_octseg.engine.finetuning.job import Job, job_of, read_job, write_job
 from napari_octseg.engine.finetuning.launch import launch, reap
 from napari_octseg.engine.finetuning.status import (
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 POLL_S = 0.1
 PATIENCE_S = 0.85
 """A worker that has not stopped by itself after this is killed."""
+STOPPING_S = 10.0
+"""So long a stopped worker may be gone before somebody has seen to the rest."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,13 @@ class Run:
                 write_end(self.folder, "cancelled", "cancelled")
             return
         (self.folder / run_folder.CANCEL).touch()
-        threading.Thread(target=_make_sure, args=(self,), daemon=True).start()
+        # A program that ends now waits for it: else nobody measures the best so far.
+        threading.Thread(target=_make_sure, args=(self,)).start()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether a cancel is not obeyed yet, or what follows from it is not begun."""
+        return (self.folder / run_folder.CANCEL).exists()
 
 
 def start_run(settings: FineTuneSettings) -> Run:
@@ -114,8 +124,13 @@ def start_job(job: Job, recipe: Recipe, folder: Path) -> Run:
     """Start a fine-tuning that is planned; raises as `start_run`."""
     folder = folder.expanduser().resolve()
     run_folder.make_run_folder(folder)
-    write_job(job, recipe, folder)
-    return _launched(folder)
+    try:
+        write_job(job, recipe, folder)
+        run_folder.remember(folder)
+        return _launched(folder)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise as_user_error(error, folder.parent) from error
 
 
 def resume_run(run: Run) -> Run:
@@ -143,12 +158,9 @@ def resume_run(run: Run) -> Run:
 
 
 def list_runs() -> list[Run]:
-    """Runs in the user's folder, the newest first."""
+    """Runs in the user's folder and those that were begun elsewhere, newest first."""
     found: list[tuple[float, Run]] = []
-    for path in run_folder.runs_dir().glob(f"*/{run_folder.STATUS}"):
-        folder = path.parent
-        if folder.name.startswith("."):
-            continue  # half removed
+    for folder in run_folder.known_folders():
         try:
             planned = read_job(folder).time
             read_status(folder)
@@ -159,7 +171,7 @@ def list_runs() -> list[Run]:
 
 
 def find_run(name: str) -> Run:
-    """The run in a folder, or of that name in the user's folder.
+    """The run in a folder, or of that name among those that are listed.
 
     Raises
     ------
@@ -169,9 +181,13 @@ def find_run(name: str) -> Run:
     for folder in (Path(name).expanduser(), run_folder.runs_dir() / name):
         if (folder / run_folder.STATUS).is_file():
             return Run(folder.resolve())
+    listed = list_runs()
+    for run in listed:
+        if run.folder.name == name:
+            return run
     raise ReadError(
         f"There is no fine-tuning {name!r}",
-        allowed=", ".join(run.folder.name for run in list_runs()) or "none: none began",
+        allowed=", ".join(run.folder.name for run in listed) or "none: none began",
         todo="see them with: napari-octseg runs",
     )
 
@@ -196,6 +212,7 @@ def iter_follow(run: Run) -> Generator[Progress, None, Candidate | None]:
     """
     place = 0
     last = Progress(0, 1, "starting")
+    seen_alive = time.monotonic()
     while True:
         # The status first: what had happened when it told the end is read after it.
         status = run.status
@@ -203,7 +220,12 @@ def iter_follow(run: Run) -> Generator[Progress, None, Candidate | None]:
         for event in events:
             last = Progress(event.done, event.total, event.message)
             yield replace(last, values=event.values)
-        if status.has_ended or not status.is_alive:
+        now = time.monotonic()
+        # Between a worker that was stopped and the one that measures there is a moment.
+        if status.is_alive:
+            seen_alive = now
+        is_gone = not run.is_stopping or now - seen_alive > STOPPING_S
+        if status.has_ended or (not status.is_alive and is_gone):
             break
         if not events:
             yield last
@@ -266,13 +288,16 @@ def settle(folder: Path, phase: str) -> None:
     phase
         What the worker was doing when it was stopped.
     """
-    (folder / run_folder.CANCEL).unlink(missing_ok=True)
     (folder / run_folder.STOPPED).touch()
-    if phase != "measuring" and (folder / run_folder.BEST).is_file():
+    is_measured = phase != "measuring" and (folder / run_folder.BEST).is_file()
+    # The status first: without a request, a worker that is gone has crashed.
+    if is_measured:
         write_launched(folder, "measuring", stopped_early=True)
-        launch(folder)
     else:
         write_end(folder, "cancelled", "cancelled")
+    (folder / run_folder.CANCEL).unlink(missing_ok=True)
+    if is_measured:
+        launch(folder)
 
 
 def _kill(status: RunStatus) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -30,6 +31,8 @@ EXAMPLE = "example.npz"
 CANDIDATE = "candidate"
 COMPARISON = "comparison.json"
 WORST = "worst.npz"
+_ELSEWHERE = ".elsewhere"
+"""Folder in that of the runs: a note of each run that lies in another place."""
 
 
 def runs_dir() -> Path:
@@ -79,6 +82,46 @@ def make_run_folder(folder: Path) -> None:
             f"The run folder {folder} cannot be made: {error.strerror or error}",
             todo="choose another folder for the run",
         ) from error
+
+
+def remember(folder: Path) -> None:
+    """Take note of a run that lies elsewhere, so that it is listed with the others.
+
+    Raises
+    ------
+    OSError
+        If the note cannot be written.
+    """
+    note = _note_of(folder)
+    if folder.parent != runs_dir().resolve():
+        note.parent.mkdir(parents=True, exist_ok=True)
+        write_json(note, {"folder": str(folder)})
+
+
+def forget(folder: Path) -> None:
+    """Drop the note of a run that is gone."""
+    _note_of(folder).unlink(missing_ok=True)
+
+
+def known_folders() -> list[Path]:
+    """Folders of all runs that are there, those elsewhere included, in any order."""
+    found = [path.parent for path in runs_dir().glob(f"*/{STATUS}")]
+    for note in (runs_dir() / _ELSEWHERE).glob("*.json"):
+        try:
+            folder = Path(str(read_json(note)["folder"]))
+        except (ReadError, KeyError):
+            continue  # dropped meanwhile
+        if (folder / STATUS).is_file():
+            found.append(folder)
+        elif folder.parent.is_dir():
+            note.unlink(missing_ok=True)  # removed by hand
+    # Those with a dot are half removed.
+    return [folder for folder in found if not folder.name.startswith(".")]
+
+
+def _note_of(folder: Path) -> Path:
+    name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+    return runs_dir() / _ELSEWHERE / f"{name}.json"
 
 
 def write_json(path: Path, values: object) -> None:

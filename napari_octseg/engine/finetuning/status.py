@@ -101,12 +101,15 @@ def read_status(folder: Path) -> RunStatus:
     """
     status = _read(folder)
     while True:
+        if status.has_ended:
+            # Its worker may still be leaving the system; it does nothing any more.
+            return status
         is_alive = is_held(folder / run_folder.LOCK)
-        if not is_alive and status.pid is None and not status.has_ended:
+        if not is_alive and status.pid is None:
             # Asked for, and not there yet.
             is_alive = time.time() - status.launched < _START_S
-        if is_alive or status.has_ended:
-            return replace(status, is_alive=is_alive)
+        if is_alive:
+            return replace(status, is_alive=True)
         # It looks like a crash, unless the worker came to its end just now.
         again = _read(folder)
         if again == status:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from napari_octseg.bundles.registry import find_bundle, list_bundles
-from napari_octseg.engine.finetuning import run_folder, worker
+from napari_octseg.engine.finetuning import candidates, run_folder, worker
 from napari_octseg.engine.finetuning.candidates import (
     accept,
     check_name,
@@ -69,8 +69,9 @@ def test_a_discarded_run_leaves_nothing(planned: Callable[..., Path]) -> None:
 
 
 def test_a_run_that_goes_on_is_neither_accepted_nor_discarded(
-    planned: Callable[..., Path],
+    planned: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(candidates, "_LEAVING_S", 0.1)
     run = planned()
     with pytest.raises(TaskError, match="is running"):
         discard_run(run)  # its worker has been asked for
@@ -84,6 +85,17 @@ def test_a_run_that_goes_on_is_neither_accepted_nor_discarded(
         read_candidate(run)
     discard_run(run)
     assert not run.exists()
+
+
+def test_what_is_left_of_an_accepted_run_is_no_candidate_any_more(
+    planned: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = planned()
+    worker.work(run)
+    # As where another program holds a file open.
+    monkeypatch.setattr(candidates.shutil, "rmtree", lambda *_, **__: None)
+    accept(read_candidate(run), "mine")
+    assert list_runs() == []
 
 
 def test_a_folder_that_is_no_run_is_never_removed(tmp_path: Path) -> None:

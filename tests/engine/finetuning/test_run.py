@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -226,3 +227,15 @@ def test_a_run_never_begins_in_a_folder_that_holds_something(
     with pytest.raises(WriteError, match="not empty"):
         start_job(Job("parent", tmp_path), recipe, tmp_path / "mine")
     assert [p.name for p in (tmp_path / "mine").iterdir()] == ["letter.txt"]
+
+
+def test_a_full_disk_at_the_start_is_told_and_leaves_nothing(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(run_module, "write_job", full)
+    with pytest.raises(WriteError, match="is full"):
+        start_job(Job("parent", tmp_path), recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

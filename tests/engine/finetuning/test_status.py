@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,15 +11,25 @@ from pathlib import Path
 
 import pytest
 
+from napari_octseg.engine.finetuning import run as run_module
 from napari_octseg.engine.finetuning import run_folder, status
+from napari_octseg.engine.finetuning.candidates import discard_run
 from napari_octseg.engine.finetuning.lock import is_held, take_lock
-from napari_octseg.engine.finetuning.run import Run, list_runs
+from napari_octseg.engine.finetuning.run import (
+    Run,
+    find_run,
+    iter_follow,
+    list_runs,
+    settle,
+)
 from napari_octseg.engine.finetuning.status import (
     StatusFile,
     read_status,
+    write_end,
     write_launched,
 )
-from napari_octseg.errors import ReadError
+from napari_octseg.engine.progress import outcome
+from napari_octseg.errors import ReadError, TaskError
 
 
 @pytest.fixture
@@ -108,3 +119,66 @@ def test_trouble_comes_back_from_the_file(run: Path) -> None:
     assert found.trouble == trouble
     assert not found.is_alive
     assert replace(found, phase="training").has_crashed
+
+
+def test_a_run_that_has_ended_can_be_resumed_while_its_worker_is_leaving(
+    run: Path,
+) -> None:
+    lock = take_lock(run / run_folder.LOCK)
+    assert lock is not None
+    StatusFile(run).say("cancelled", "cancelled")
+    assert not read_status(run).is_alive
+    assert read_status(run).can_resume
+    lock.release()
+
+
+def test_runs_elsewhere_are_listed_until_they_are_gone(
+    planned: Callable[..., Path], tmp_path: Path, runs: Path
+) -> None:
+    near = planned("near")
+    far = tmp_path / "other disk" / "far"
+    far.parent.mkdir()
+    planned("moved").rename(far)
+    run_folder.remember(near)
+    assert list_runs() == [Run(near)]
+    run_folder.remember(far)
+    assert set(list_runs()) == {Run(near), Run(far)}
+    assert find_run("far") == Run(far)
+    (far.parent).rename(tmp_path / "unplugged")
+    assert list_runs() == [Run(near)]
+    (tmp_path / "unplugged").rename(far.parent)
+    write_end(far, "cancelled", "cancelled")
+    discard_run(far)
+    assert list_runs() == [Run(near)]
+    assert not list(runs.glob(".*/*"))
+
+
+def test_a_run_elsewhere_that_was_removed_by_hand_is_forgotten(
+    planned: Callable[..., Path], tmp_path: Path, runs: Path
+) -> None:
+    far = planned("moved").rename(tmp_path / "far")
+    run_folder.remember(far)
+    assert len(list(runs.glob(".*/*"))) == 1
+    shutil.rmtree(far)
+    assert list_runs() == []
+    assert not list(runs.glob(".*/*"))
+
+
+def test_a_stopped_worker_is_no_crash_until_somebody_has_seen_to_the_rest(
+    planned: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "STOPPING_S", 1000.0)
+    folder = planned()
+    StatusFile(folder).say("training", "step 1")
+    (folder / run_folder.CANCEL).touch()
+    assert read_status(folder).has_crashed
+    watching = iter_follow(Run(folder))
+    assert [next(watching).done for _ in range(3)] == [0, 0, 0]
+    settle(folder, "training")
+    assert outcome(watching) is None
+    # Whoever had asked for it died before that: it is a crash after all.
+    StatusFile(folder).say("training", "step 2")
+    (folder / run_folder.CANCEL).touch()
+    monkeypatch.setattr(run_module, "STOPPING_S", 0.0)
+    with pytest.raises(TaskError, match="without a word"):
+        outcome(iter_follow(Run(folder)))
