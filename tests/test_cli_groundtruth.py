@@ -341,3 +341,25 @@ def test_spacing_stays_that_of_the_file(truth: Path, tmp_path: Path) -> None:
     found = DataSet.open(truth).read("eye").volume
     assert found.spacing == read_volume(path).spacing
     assert replace(found, device=None).spacing.axial == pytest.approx(3.9)
+
+
+def test_background_that_may_be_a_finding_is_not_graded_unless_there_is_none(
+    scan: Path, tmp_path: Path
+) -> None:
+    volume = read_volume(scan)
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[:, 10:14] = 1
+    file = tmp_path / "labels.tif"
+    save_labels(labels, file, volume, LabelSet.of("background", "RNFL"))
+    folder = tmp_path / "findings"
+    run("new", folder, "--classes", "background,RNFL,IRF")
+    said = run("add", folder, scan, file, "--patient", "7")
+    assert "do not tell IRF from background" in said
+    (entry,) = DataSet.open(folder).scans()
+    found = DataSet.open(folder).read(entry.name).labels
+    assert np.array_equal(found, np.where(labels == 0, IGNORE, labels))
+    said = run("add", folder, scan, file, "--none", "IRF")
+    assert "background" not in said
+    assert np.array_equal(DataSet.open(folder).read(entry.name).labels, labels)
+    said = run("add", folder, scan, file, "--none", "drusen", fails=True)
+    assert "drusen" in said

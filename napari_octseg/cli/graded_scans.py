@@ -8,6 +8,7 @@ from napari_octseg._console import complaints, plain
 from napari_octseg.errors import LabelError, ReadError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from napari_octseg.groundtruth.class_mapping import ClassMapping
@@ -24,6 +25,7 @@ def corrected(
     *,
     patient: str,
     name: str,
+    none_of: Sequence[str] = (),
 ) -> GradedScan:
     """What was corrected of a scan, in the classes of the data set.
 
@@ -58,7 +60,7 @@ def corrected(
         scan = graded_scan(grading, patient=patient, name=name or scan_name(volume))
     finally:
         grading.close()
-    return fitting(scan, data_set, mapping)
+    return fitting(scan, data_set, mapping, none_of)
 
 
 def labelled(
@@ -70,6 +72,7 @@ def labelled(
     *,
     patient: str,
     name: str,
+    none_of: Sequence[str] = (),
 ) -> GradedScan:
     """Labels of a file, in the classes of the data set."""
     from napari_octseg.groundtruth.graded_scan import GradedScan
@@ -91,13 +94,20 @@ def labelled(
         ),
         data_set,
         mapping,
+        none_of,
     )
 
 
 def fitting(
-    scan: GradedScan, data_set: DataSet, mapping: ClassMapping | None
+    scan: GradedScan,
+    data_set: DataSet,
+    mapping: ClassMapping | None,
+    none_of: Sequence[str] = (),
 ) -> GradedScan:
-    """The scan with the classes of the data set; says which ones are left out."""
+    """The scan with the classes of the data set; says what is therefore not graded.
+
+    `none_of` are findings that somebody says are nowhere in it (`ClassMapping.apply`).
+    """
     from napari_octseg.groundtruth.class_mapping import LEFT_OUT, propose
 
     own: tuple[LabelSet, tuple[str, ...]] = (data_set.label_set, data_set.layers)
@@ -111,7 +121,14 @@ def fitting(
             f"{plain(scan.name)}: without a counterpart, and therefore not graded: "
             f"{plain(', '.join(left_out))}. Say with --map what becomes of them."
         )
-    return chosen.apply(scan, *own)
+    untold = set(chosen.untold(scan.label_set, *own)) - set(none_of)
+    if untold:
+        complaints.print(
+            f"{plain(scan.name)}: its labels do not tell "
+            f"{plain(', '.join(sorted(untold)))} from background, which is therefore "
+            "not graded. If there is none, say so with --none NAME."
+        )
+    return chosen.apply(scan, *own, none_of=none_of)
 
 
 def read_scans(path: Path, format_name: str, scan: Path | None) -> list[GradedScan]:

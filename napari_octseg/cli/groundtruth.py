@@ -45,6 +45,14 @@ Mapping = Annotated[
         "--map", help="Table (CSV) of which class becomes which; see --write-map."
     ),
 ]
+NoneOf = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--none",
+        help="A finding of the data set that the labels have no class for, and of "
+        "which there is none; may be repeated. Else background is not graded.",
+    ),
+]
 
 
 def new(
@@ -106,6 +114,7 @@ def add(
         int, typer.Option(help="Code of the background in labels without class names.")
     ] = 0,
     mapping: Mapping = None,
+    none_of: NoneOf = None,
 ) -> None:
     """Add what was corrected of a scan, or labels from a file, as a new version.
 
@@ -118,10 +127,13 @@ def add(
     data_set, volume = DataSet.open(folder), read_volume(scan)
     chosen = read_map(mapping)
     options = {"patient": patient_of(data_set, volume, patient), "name": name}
+    absent = none_of or ()
     if labels is None:
-        found = corrected(data_set, volume, chosen, **options)
+        found = corrected(data_set, volume, chosen, none_of=absent, **options)
     else:
-        found = labelled(data_set, volume, labels, chosen, first_code, **options)
+        found = labelled(
+            data_set, volume, labels, chosen, first_code, none_of=absent, **options
+        )
     _tell(data_set.add(found), found)
 
 
@@ -292,6 +304,7 @@ def import_labels(
         ),
     ] = False,
     mapping: Mapping = None,
+    none_of: NoneOf = None,
     write_map: Annotated[
         Path | None,
         typer.Option(
@@ -317,7 +330,7 @@ def import_labels(
     for one in found:
         whose = patient or one.patient
         scan_in = replace(
-            fitting(one, data_set, chosen),
+            fitting(one, data_set, chosen, none_of or ()),
             patient=whose if keep_names else pseudonym_of(whose),
             name=one.name if keep_names else scan_name(one.volume),
         )

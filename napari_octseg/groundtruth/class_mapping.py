@@ -16,10 +16,10 @@ from napari_octseg.groundtruth.mapped_layers import (
     mapped_heights,
 )
 from napari_octseg.io.atomic import written_whole
-from napari_octseg.labels import canonical_name, remap
+from napari_octseg.labels import IGNORE, canonical_name, remap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from napari_octseg.groundtruth.graded_scan import GradedScan
@@ -97,13 +97,14 @@ class ClassMapping:
         scan: GradedScan,
         label_set: LabelSet,
         layers: Sequence[str] | None = None,
+        none_of: Collection[str] = (),
     ) -> GradedScan:
         """The scan with the classes of another label set.
 
         Heights of boundaries stay as they are: of layers that become one, the boundary
         between them goes; boundaries of layers that the file does not have are NaN.
-        Background becomes `IGNORE` where a layer may lie that the file did not tell
-        apart from it.
+        Background becomes `IGNORE` where a layer or a finding may lie that the file
+        did not tell apart from it.
 
         Parameters
         ----------
@@ -114,6 +115,9 @@ class ClassMapping:
         layers
             Names of the layers among them, top to bottom; by default those that are
             known as layers.
+        none_of
+            Of the `untold` findings those that are nowhere in the scan: somebody says
+            so.
 
         Raises
         ------
@@ -130,6 +134,10 @@ class ClassMapping:
         layers = layers_among(label_set.names) if layers is None else tuple(layers)
         indices = [label_set.index(name) for name in layers]
         ignore_unknown_background(labels, indices, set(mapping.values()) & set(indices))
+        for name in none_of:
+            label_set.index(name)
+        if set(self.untold(scan.label_set, label_set, layers)) - set(none_of):
+            labels[labels == 0] = IGNORE
         heights = mapped_heights(scan, labels, mapping, indices)
         return replace(
             scan,
@@ -139,6 +147,25 @@ class ClassMapping:
             boundaries=None
             if heights is None
             else Boundaries(boundary_names(layers), heights),
+        )
+
+    def untold(
+        self, source: LabelSet, target: LabelSet, layers: Sequence[str]
+    ) -> tuple[str, ...]:
+        """Findings of `target` that labels of `source` do not tell from background.
+
+        Parameters
+        ----------
+        source, target
+            Classes of the file, and those wanted.
+        layers
+            Names of the layers among those wanted; all others are findings.
+        """
+        reached = set(source.mapping_to(target, dict(self.renames)).values())
+        return tuple(
+            name
+            for index, name in enumerate(target.names)
+            if index and index not in reached and name not in layers
         )
 
 

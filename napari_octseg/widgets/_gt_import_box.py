@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QCheckBox,
     QFormLayout,
     QPushButton,
     QVBoxLayout,
@@ -16,10 +17,13 @@ from superqt import QElidingLabel
 from napari_octseg.errors import OctsegError
 from napari_octseg.widgets._choosers import NarrowComboBox
 from napari_octseg.widgets._fold import Fold
+from napari_octseg.widgets._gt_absent_findings import AbsentFindings
 from napari_octseg.widgets._gt_import_source import ImportSource
 from napari_octseg.widgets._gt_import_task import (
     Found,
+    added_text,
     fitting_scans,
+    found_text,
     iter_add,
     iter_read,
     start_of,
@@ -29,7 +33,8 @@ from napari_octseg.widgets._gt_patient_field import PatientField
 from napari_octseg.widgets._gt_task_row import TaskRow, wrapped_label
 from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._panel_in_front import panel_in_front
-from napari_octseg.widgets._text import amber, counted
+from napari_octseg.widgets._start_box import known_grader
+from napari_octseg.widgets._text import amber
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +58,7 @@ _BY_MACHINE = (
     "A machine has made these labels: bring them into a correction of the scan, and "
     "correct them first."
 )
+_ACCEPTED = "The data set records that they were accepted as they are."
 _INTO_CORRECTION = (
     "B-scans that nobody has corrected get these labels, to be looked at and "
     "corrected. One undo takes them back."
@@ -81,7 +87,8 @@ class ImportBox(QWidget):
         self.source.wanted.connect(self.read)
         self.target_chooser.currentIndexChanged.connect(self._on_target)
         self.import_button.clicked.connect(self._on_import)
-        self.mapping_table.changed.connect(self._title_classes)
+        self.mapping_table.changed.connect(self._on_mapping)
+        self.accept_box.toggled.connect(self._show_ready)
         self.patient_field.changed.connect(self._show_ready)
         self.row.busy_changed.connect(self._on_busy)
         correction.changed.connect(self._offer_targets)
@@ -99,6 +106,8 @@ class ImportBox(QWidget):
         self.mapping_table = MappingTable()
         self.mapping_fold = Fold("Classes")
         self.mapping_fold.body.addWidget(self.mapping_table)
+        self.absent = AbsentFindings()
+        self.accept_box = QCheckBox("Accept as is: I have looked at all of it")
         self.patient_field = PatientField()
         self.import_button = QPushButton("Import")
         self.target_line, self.which_line = QWidget(), QWidget()
@@ -114,8 +123,10 @@ class ImportBox(QWidget):
             self.target_line,
             self.which_line,
             self.mapping_fold,
+            self.absent,
             self.patient_field,
             self.target_note,
+            self.accept_box,
             self.import_button,
         ):
             inner.addWidget(widget)
@@ -167,6 +178,8 @@ class ImportBox(QWidget):
             return
         self.name_label.setText(found.path.name)
         self.name_label.setToolTip(str(found.path))
+        self.absent.clear()
+        self.accept_box.setChecked(False)
         self.facts.setText(found_text(found))
         if len(found.patients) == 1:
             self.patient_field.clear()
@@ -208,9 +221,23 @@ class ImportBox(QWidget):
         if ours is not None:
             if self.mapping_table.show_classes(found.label_set, ours):
                 self.mapping_fold.set_unfolded(not self.mapping_table.is_by_name)
-            self._title_classes()
+            self._on_mapping()
         self._list_fitting()
         self._show_ready()
+
+    def _on_mapping(self) -> None:
+        """Title the table, and ask for findings that the file knows nothing of."""
+        self._title_classes()
+        found, summary = self.found, self._summary
+        if found is None or summary is None or self.target != _DATA_SET:
+            self.absent.ask(())
+            return
+        mapping, ours = self.mapping_table.mapping, summary.label_set
+        untold = [
+            mapping.untold(scan.label_set, ours, summary.layers) for scan in found.scans
+        ]
+        names = [name for name in ours.names if any(name in one for one in untold)]
+        self.absent.ask(names)
 
     def _title_classes(self) -> None:
         table = self.mapping_table
@@ -247,7 +274,8 @@ class ImportBox(QWidget):
             return self._summary.label_set
         return None
 
-    def _show_ready(self) -> None:
+    def _show_ready(self, _: bool = False) -> None:
+        self.accept_box.setVisible(self._is_by_machine)
         asks = self._asks_for_patient
         self.patient_field.setVisible(asks)
         note, ready = self._note(asks)
@@ -261,9 +289,19 @@ class ImportBox(QWidget):
         if found is None or summary is None or self.target != _DATA_SET:
             return False
         known = {entry.scan for entry in summary.scans}
-        if found.by_machine or len(found.patients) > 1:
+        if len(found.patients) > 1 or (self._is_by_machine and not self._accepts):
             return False
         return not known.issuperset(found.hashes)
+
+    @property
+    def _is_by_machine(self) -> bool:
+        """Whether nobody answers yet for what the data set would get."""
+        found = self.found
+        return found is not None and self.target == _DATA_SET and found.by_machine
+
+    @property
+    def _accepts(self) -> bool:
+        return self._is_by_machine and self.accept_box.isChecked()
 
     def _note(self, asks_for_patient: bool) -> tuple[str, bool]:
         """What importing means, or what it waits for; and whether it can be done."""
@@ -273,11 +311,12 @@ class ImportBox(QWidget):
             if not self._fitting:
                 return amber("No labels in it have the size of the open scan."), False
             return _INTO_CORRECTION, True
-        if self.found is not None and self.found.by_machine:
+        if self._is_by_machine and not self._accepts:
             return amber(_BY_MACHINE), False
+        note = f"{_INTO_DATA_SET} {_ACCEPTED}" if self._accepts else _INTO_DATA_SET
         if asks_for_patient and not self.patient_field.pseudonym:
-            return _INTO_DATA_SET + " Whose eye is it?", False
-        return _INTO_DATA_SET, True
+            return f"{note} Whose eye is it?", False
+        return note, True
 
     def _on_import(self) -> None:
         if self.found is None:
@@ -297,7 +336,14 @@ class ImportBox(QWidget):
         patient = self.patient_field.pseudonym
         self.patient_field.forget()
         self._adds = True
-        steps = iter_add(data_set, found, self.mapping_table.mapping, patient)
+        steps = iter_add(
+            data_set,
+            found,
+            self.mapping_table.mapping,
+            patient,
+            none_of=self.absent.none_of,
+            accepted_by=known_grader() if self._accepts else "",
+        )
         self.row.start(
             steps,
             f"Importing {found.path.name}…",
@@ -332,31 +378,6 @@ class ImportBox(QWidget):
             # Also after an error: scans before it are there.
             self._adds = False
             self._folder.touch()
-
-
-def found_text(found: Found) -> str:
-    """How many scans and graded B-scans a file holds."""
-    n_bscans = sum(len(scan.graded_bscans) for scan in found.scans)
-    parts = [counted(len(found.scans), "scan")]
-    if len(found.patients) > 1:
-        parts.append(counted(len(found.patients), "patient"))
-    parts.append(f"{counted(n_bscans, 'B-scan')} with labels")
-    return " · ".join(parts)
-
-
-def added_text(versions: list[ScanVersion]) -> str:
-    """What became of the scans of an import."""
-    n_new = sum(one.is_new and one.number == 1 for one in versions)
-    n_again = sum(one.is_new and one.number > 1 for one in versions)
-    parts = []
-    if n_new:
-        parts.append(f"{counted(n_new, 'scan')} added")
-    if n_again:
-        parts.append(f"{counted(n_again, 'scan')} with a new version")
-    if n_new + n_again < len(versions):
-        n_same = len(versions) - n_new - n_again
-        parts.append(f"{counted(n_same, 'scan')} as before")
-    return ", ".join(parts) + "."
 
 
 def _form(widget: QWidget) -> QFormLayout:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from napari_octseg.engine.progress import Progress
 from napari_octseg.errors import LabelError, ReadError
-from napari_octseg.groundtruth.pseudonyms import pseudonym_of
+from napari_octseg.groundtruth.graded_scan import accepted_as_is
+from napari_octseg.groundtruth.pseudonyms import grader_pseudonym, pseudonym_of
 from napari_octseg.groundtruth.scan_hash import scan_hash, scan_name
 from napari_octseg.labels import LabelSet, remap
 from napari_octseg.widgets._starts import Start
+from napari_octseg.widgets._text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from napari_octseg.groundtruth.graded_scan import GradedScan
     from napari_octseg.groundtruth.versions import ScanVersion
     from napari_octseg.volume import OCTVolume
-
-_BY_PEOPLE = ("corrected", "reviewed")
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,8 @@ class Found:
 
     @property
     def by_machine(self) -> bool:
-        """Whether there are labels that nobody has corrected or reviewed."""
-        return any(
-            scan.provenance.states[bscan] not in _BY_PEOPLE
-            for scan in self.scans
-            if scan.provenance is not None
-            for bscan in scan.graded_bscans
-        )
+        """Whether there are labels that nobody has corrected, reviewed or accepted."""
+        return any(scan.unanswered_bscans for scan in self.scans)
 
 
 def iter_read(
@@ -102,7 +97,13 @@ def iter_read(
 
 
 def iter_add(
-    data_set: DataSet, found: Found, mapping: ClassMapping, patient: str
+    data_set: DataSet,
+    found: Found,
+    mapping: ClassMapping,
+    patient: str,
+    *,
+    none_of: tuple[str, ...] = (),
+    accepted_by: str = "",
 ) -> Generator[Progress, None, list[ScanVersion]]:
     """Add labels of others to a data set, under names that tell nothing of the file.
 
@@ -118,11 +119,17 @@ def iter_add(
         Pseudonym of the patient, where the file has one; of several, each gets the
         pseudonym of its name in the file. Scans that are in the data set already keep
         their patient.
+    none_of
+        Findings of the data set that are nowhere in these scans (`ClassMapping.apply`).
+    accepted_by
+        Who takes what a machine has drawn as it is, which is recorded; by default
+        nobody does.
 
     Raises
     ------
     OctsegError
-        If classes cannot be mapped, or the disk refuses; scans before that are added.
+        If nobody accepted what a machine has drawn, classes cannot be mapped, or the
+        disk refuses; scans before that are added.
     """
     known = {entry.scan: entry.patient for entry in data_set.scans()}
     added = []
@@ -131,10 +138,12 @@ def iter_add(
         yield Progress(n_done, len(found.scans), f"adding {scan.name}")
         whose = patient if len(found.patients) == 1 else pseudonym_of(scan.patient)
         fitting = replace(
-            mapping.apply(scan, data_set.label_set, data_set.layers),
+            mapping.apply(scan, data_set.label_set, data_set.layers, none_of=none_of),
             name=scan_name(scan.volume),
             patient=known.get(known_by, whose),
         )
+        if accepted_by:
+            fitting = accepted_as_is(fitting, grader_pseudonym(accepted_by))
         added.append(data_set.add(fitting))
     return added
 
@@ -170,7 +179,10 @@ def start_of(
             "data set",
         )
     layers = tuple(grading.label_set.names[index] for index in grading.layers)
-    fitting = mapping.apply(scan, grading.label_set, layers)
+    # Background is a start like any other: somebody looks at it.
+    fitting = mapping.apply(
+        scan, grading.label_set, layers, none_of=grading.label_set.names
+    )
     if fitting.boundaries is not None:
         labels, heights = fitting.labels, fitting.boundaries.heights
         return Start(name, grading.label_set, layers, "file", name, labels, heights)
@@ -183,6 +195,31 @@ def start_of(
 def fitting_scans(found: Found, shape: Sequence[int]) -> list[GradedScan]:
     """Scans whose labels have the size of a correction."""
     return [scan for scan in found.scans if scan.labels.shape == tuple(shape)]
+
+
+def found_text(found: Found) -> str:
+    """How many scans and graded B-scans a file holds."""
+    n_bscans = sum(len(scan.graded_bscans) for scan in found.scans)
+    parts = [counted(len(found.scans), "scan")]
+    if len(found.patients) > 1:
+        parts.append(counted(len(found.patients), "patient"))
+    parts.append(f"{counted(n_bscans, 'B-scan')} with labels")
+    return " · ".join(parts)
+
+
+def added_text(versions: list[ScanVersion]) -> str:
+    """What became of the scans of an import."""
+    n_new = sum(one.is_new and one.number == 1 for one in versions)
+    n_again = sum(one.is_new and one.number > 1 for one in versions)
+    parts = []
+    if n_new:
+        parts.append(f"{counted(n_new, 'scan')} added")
+    if n_again:
+        parts.append(f"{counted(n_again, 'scan')} with a new version")
+    if n_new + n_again < len(versions):
+        n_same = len(versions) - n_new - n_again
+        parts.append(f"{counted(n_same, 'scan')} as before")
+    return ", ".join(parts) + "."
 
 
 def _size_text(shape: Sequence[int]) -> str:

@@ -18,12 +18,12 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-from napari_octseg.boundaries import layers_among
 from napari_octseg.editing.harvest import gathered, harvest
 from napari_octseg.engine.progress import Progress
 from napari_octseg.errors import OctsegError
 from napari_octseg.groundtruth.class_mapping import propose
 from napari_octseg.groundtruth.scan_hash import scan_name
+from napari_octseg.widgets._gt_absent_findings import AbsentFindings
 from napari_octseg.widgets._gt_mapping_table import MappingTable
 from napari_octseg.widgets._gt_patient_field import PatientField
 from napari_octseg.widgets._gt_scan_facts import (
@@ -41,7 +41,7 @@ from napari_octseg.widgets._resume_list import day_text
 from napari_octseg.widgets._review_facts import STATE_COLOURS, STATE_TEXTS
 from napari_octseg.widgets._save_labels import order_check_of
 from napari_octseg.widgets._tasks import as_task
-from napari_octseg.widgets._text import amber, counted
+from napari_octseg.widgets._text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -80,6 +80,7 @@ class ScanBox(QGroupBox):
         self._build(panel)
         self.add_button.clicked.connect(self._on_add)
         self.patient_field.changed.connect(self._show_ready)
+        self.mapping_table.changed.connect(self._show_absent)
         self.row.busy_changed.connect(self._on_busy)
         correction.changed.connect(self.refresh)
         self.refresh()
@@ -96,6 +97,7 @@ class ScanBox(QGroupBox):
         self.patient_field = PatientField()
         self.mapping_note = wrapped_label()
         self.mapping_table = MappingTable("in the correction")
+        self.absent = AbsentFindings()
         self.note = wrapped_label()
         self.add_button = QPushButton("Add to data set")
         self.add_button.setToolTip("As a new version; nothing there is overwritten")
@@ -108,6 +110,7 @@ class ScanBox(QGroupBox):
             self.known,
             self.mapping_note,
             self.mapping_table,
+            self.absent,
             self.patient_field,
             self.note,
             self.add_button,
@@ -129,6 +132,7 @@ class ScanBox(QGroupBox):
             # Another scan, perhaps of another patient.
             self._shown = grading
             self.patient_field.clear()
+            self.absent.clear()
             self.row.say("")
         for widget in (self.name_label, self.table, self.add_button):
             widget.setVisible(is_open)
@@ -139,6 +143,7 @@ class ScanBox(QGroupBox):
                 self.known,
                 self.mapping_note,
                 self.mapping_table,
+                self.absent,
                 self.patient_field,
                 self.note,
             ):
@@ -201,20 +206,30 @@ class ScanBox(QGroupBox):
 
     def _show_mapping(self, grading: Grading) -> None:
         summary = self._summary
-        asks = False
-        note = ""
-        if summary is not None:
-            asks = not _is_known(grading, summary)
-            if asks:
-                self.mapping_table.show_classes(grading.label_set, summary.label_set)
-                note = _OTHER_CLASSES
-            else:
-                note = _absent_text(grading, summary)
-        self.mapping_note.setText(note)
-        self.mapping_note.setVisible(bool(note))
+        asks = summary is not None and not _is_known(grading, summary)
+        if summary is not None and asks:
+            self.mapping_table.show_classes(grading.label_set, summary.label_set)
+        self.mapping_note.setText(_OTHER_CLASSES)
+        self.mapping_note.setVisible(asks)
         self.mapping_table.setVisible(asks)
+        self._show_absent()
 
-    def _mapping(self, grading: Grading, data_set: DataSet) -> ClassMapping | None:
+    def _show_absent(self) -> None:
+        """Ask for findings that the correction knows nothing of."""
+        grading, summary = self._correction.grading, self._summary
+        if grading is None or summary is None:
+            self.absent.ask(())
+            return
+        mapping, own = self._mapping(grading, summary), grading.label_set
+        self.absent.ask(
+            ()
+            if mapping is None
+            else mapping.untold(own, summary.label_set, summary.layers)
+        )
+
+    def _mapping(
+        self, grading: Grading, data_set: DataSet | Summary
+    ) -> ClassMapping | None:
         """How the classes of the correction become those of the data set."""
         layers = tuple(grading.label_set.names[index] for index in grading.layers)
         own = grading.label_set.names, layers
@@ -302,7 +317,12 @@ class ScanBox(QGroupBox):
             return
         self.patient_field.forget()
         self.row.start(
-            iter_add(data_set, gather, self._mapping(grading, data_set)),
+            iter_add(
+                data_set,
+                gather,
+                self._mapping(grading, data_set),
+                self.absent.none_of,
+            ),
             "Adding to the data set…",
             self._on_added,
             cancelled="Cancelled: nothing was added.",
@@ -316,6 +336,7 @@ class ScanBox(QGroupBox):
     def _on_busy(self, busy: bool) -> None:
         self.patient_field.setEnabled(not busy)
         self.mapping_table.setEnabled(not busy)
+        self.absent.setEnabled(not busy)
         self._show_ready()
 
 
@@ -323,13 +344,14 @@ def iter_add(
     data_set: DataSet,
     gather: Callable[[], GradedScan],
     mapping: ClassMapping | None,
+    none_of: tuple[str, ...] = (),
 ) -> Generator[Progress, None, tuple[ScanVersion, GradedScan]]:
     """Add a scan under a name that tells nothing; in the classes of the data set."""
     yield Progress(0, 2, "gathering what was corrected")
     scan = gather()
     scan = replace(scan, name=scan_name(scan.volume))
     if mapping is not None:
-        scan = mapping.apply(scan, data_set.label_set, data_set.layers)
+        scan = mapping.apply(scan, data_set.label_set, data_set.layers, none_of=none_of)
     yield Progress(1, 2, "writing")
     return data_set.add(scan), scan
 
@@ -357,17 +379,3 @@ def _is_known(grading: Grading, summary: Summary) -> bool:
     """Whether every class of the correction is a class of the data set, by name."""
     proposed = propose(grading.label_set, summary.label_set)
     return all(source == target for source, target in proposed.renames)
-
-
-def _absent_text(grading: Grading, summary: Summary) -> str:
-    """Findings of the data set that the correction has no class for; rich text."""
-    names = summary.label_set.names
-    missing = [
-        n for n in names if n not in (*grading.label_set.names, *layers_among(names))
-    ]
-    if not missing:
-        return ""
-    return amber(
-        f"The data set also has {', '.join(missing)}, which this correction does not: "
-        "models will learn that there is none on these B-scans."
-    )

@@ -34,7 +34,7 @@ class Summary:
 
     Attributes
     ----------
-    folder, name, label_set
+    folder, name, label_set, layers
         Which data set it is.
     scans
         Its scans.
@@ -49,6 +49,7 @@ class Summary:
     folder: Path
     name: str
     label_set: LabelSet
+    layers: tuple[str, ...]
     scans: tuple[ScanEntry, ...]
     split: dict[str, str]
     n_reviewed: int
@@ -99,6 +100,7 @@ def iter_summary(data_set: DataSet) -> Generator[Progress, None, Summary]:
         data_set.folder,
         data_set.name,
         data_set.label_set,
+        data_set.layers,
         scans,
         dict(data_set.split()),
         states["reviewed"],

@@ -75,7 +75,7 @@ class StartBox(QGroupBox):
         self.about = QLabel()
         self.about.setWordWrap(True)
         self.finding_boxes = {name: QCheckBox(name) for name in FINDINGS}
-        self.grader_field = QLineEdit(_known_grader())
+        self.grader_field = QLineEdit(known_grader())
         self.grader_field.setToolTip("Every edit is kept with this name")
         self.begin_button = QPushButton("Begin")
         self.begin_button.setToolTip("Edits are kept on disk as they are made")
@@ -201,7 +201,7 @@ class StartBox(QGroupBox):
             self.begun.emit(start)
 
     def _on_grader(self) -> None:
-        if self.grader == _known_grader():
+        if self.grader == known_grader():
             return
         try:
             keep_choice(_GRADER, self.grader)
@@ -210,7 +210,8 @@ class StartBox(QGroupBox):
         self.grader_changed.emit(self.grader)
 
 
-def _known_grader() -> str:
+def known_grader() -> str:
+    """Name of the grader used last, else of who is logged in."""
     known = kept_choice(_GRADER)
     return known if isinstance(known, str) and known else getpass.getuser()
 

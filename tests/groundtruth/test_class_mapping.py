@@ -237,3 +237,19 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text):
 def test_a_class_mapped_twice_is_refused():
     with pytest.raises(LabelError, match="'A' is mapped twice"):
         ClassMapping((("A", "RNFL"), ("A", "INL")))
+
+
+def test_background_is_no_truth_where_a_finding_was_not_looked_for():
+    scan = scan_of(("RNFL", "GCIPL"), (6, 9, 12))
+    target = LabelSet.of("background", "RNFL", "GCIPL", "IRF", "SRF")
+    mapping = propose(scan.label_set, target)
+    assert mapping.untold(scan.label_set, target, scan.layers) == ("IRF", "SRF")
+
+    for none_of in ((), ("IRF",)):
+        labels = mapping.apply(scan, target, none_of=none_of).labels
+        assert (labels[scan.labels == 0] == IGNORE).all()
+        assert np.array_equal(labels[scan.labels > 0], scan.labels[scan.labels > 0])
+    said = mapping.apply(scan, target, none_of=("IRF", "SRF"))
+    assert np.array_equal(said.labels, scan.labels)
+    with pytest.raises(LabelError):
+        mapping.apply(scan, target, none_of=("drusen",))

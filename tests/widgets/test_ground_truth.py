@@ -18,10 +18,11 @@ from napari_octseg.editing.review import ReviewState
 from napari_octseg.groundtruth.class_mapping import read_mapping
 from napari_octseg.groundtruth.data_set import DataSet
 from napari_octseg.groundtruth.formats.registry import FORMATS
-from napari_octseg.groundtruth.pseudonyms import pseudonym_of
+from napari_octseg.groundtruth.pseudonyms import grader_pseudonym, pseudonym_of
 from napari_octseg.labels import IGNORE, LabelSet
 from napari_octseg.widgets._gt_new_data_set import NewDataSetDialog
 from napari_octseg.widgets._panel import PANEL_WIDTH
+from napari_octseg.widgets._start_box import known_grader
 from napari_octseg.widgets.ground_truth import GroundTruthWidget
 from tests.widgets.grading_scene import CLASSES, LAYERS, MODEL, correct
 from tests.widgets.ground_truth_scene import PATIENT, GroundTruthScene, cells
@@ -354,7 +355,33 @@ def test_findings_that_the_correction_does_not_know_are_told(tab):
     tab.make_data_set(LabelSet.of("background", *LAYERS, "IRF", "SRF"))
     box = tab.panel.scan_box
     assert not box.mapping_table.isVisible()
-    assert "also has SRF" in box.mapping_note.text()
+    assert "also has SRF" in box.absent.note.text()
+
+
+@pytest.mark.parametrize("there_is_none", [False, True])
+def test_background_is_truth_only_if_there_is_none_of_what_it_may_be(
+    tab, there_is_none
+):
+    grading = tab.grade()
+    made = tab.make_data_set(LabelSet.of("background", *LAYERS, "IRF", "SRF"), LAYERS)
+    box = tab.panel.scan_box
+    assert "counts as not graded" in box.absent.note.text()
+    if there_is_none:
+        tab.click(box.absent.none_box)
+        assert "there is none" in box.absent.note.text()
+    tab.add()
+    [entry] = made.scans()
+    labels = made.read(entry.name).labels[2]
+    background = grading.labels[2] == 0
+    assert background.any()
+    assert (labels[background] == (0 if there_is_none else IGNORE)).all()
+    np.testing.assert_array_equal(labels[~background], grading.labels[2][~background])
+
+
+def test_findings_are_asked_for_only_where_they_are_missing(tab):
+    tab.grade()
+    tab.make_data_set()
+    assert not tab.panel.scan_box.absent.isVisible()
 
 
 def test_the_disk_refuses_and_the_button_comes_back(tab, monkeypatch):
@@ -595,6 +622,53 @@ def test_what_a_device_has_drawn_is_no_ground_truth(tab, three):
     assert box.target == "the data set"
     assert "A machine has made these labels" in box.target_note.text()
     assert not box.import_button.isEnabled()
+    assert not box.patient_field.isVisible()
+
+
+def test_what_a_device_has_drawn_can_be_accepted_as_it_is(tab, three):
+    from napari_octseg.boundaries import Boundaries
+    from napari_octseg.io.save import save_volume
+
+    tab.correct.view.finish()
+    one = three.read("S-1")
+    heights = np.full((2, *one.labels.shape[::2]), [[[10]], [[16]]], np.float32)
+    drawn = Boundaries(("ILM", "RNFL/GCL"), heights)
+    path = tab.folder / "device.eye"
+    save_volume(replace(one.volume, boundaries=drawn), path)
+    own = DataSet.create(tab.folder / "own", "Own", LabelSet.of("background", "RNFL"))
+    tab.panel.folder.choose(own.folder)
+    tab.rest()
+    open_import(tab, path, "device-boundaries")
+    box = tab.panel.import_box
+    tab.click(box.accept_box)
+    assert "Whose eye is it?" in box.target_note.text()
+    QTest.keyClicks(box.patient_field.chooser.lineEdit(), PATIENT)
+    tab.click(box.import_button)
+    tab.rest()
+    assert box.row.message.text() == "1 scan added."
+    [entry] = own.scans()
+    told = own.read(entry.name).provenance
+    assert told.accepted == (True,) * 9
+    assert told.states == ("reviewed",) * 9
+    assert set(told.graders) == {grader_pseudonym(known_grader())}
+    assert "human" not in told.origin_names
+
+
+def test_findings_that_a_file_does_not_know_are_asked_for(tab, three):
+    path = export(three, tab.folder / "theirs")
+    own = DataSet.create(
+        tab.folder / "own", "Own", LabelSet.of("background", *LAYERS, "SRF"), LAYERS
+    )
+    tab.panel.folder.choose(own.folder)
+    tab.rest()
+    open_import(tab, path)
+    box = tab.panel.import_box
+    assert "also has SRF" in box.absent.note.text()
+    tab.click(box.absent.none_box)
+    tab.click(box.import_button)
+    tab.rest()
+    for entry in own.scans():
+        assert (own.read(entry.name).labels == 0).any()
 
 
 def test_boundaries_without_pixels_are_of_the_open_scan(tab, three, monkeypatch):
