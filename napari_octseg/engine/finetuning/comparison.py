@@ -11,8 +11,8 @@ from napari_octseg.bundles.registry import find_bundle
 from napari_octseg.engine.data.datasets import code_table
 from napari_octseg.engine.evaluation import judge_scans
 from napari_octseg.engine.finetuning.counting import Counting
-from napari_octseg.engine.finetuning.gate import ClassChange, Comparison
-from napari_octseg.engine.finetuning.paired import MEAN, Changes, OneModel, compare
+from napari_octseg.engine.finetuning.gate import MEAN, ClassChange, Comparison
+from napari_octseg.engine.finetuning.paired import Changes, OneModel, compare
 from napari_octseg.engine.finetuning.worst_finder import WorstFinder
 from napari_octseg.engine.judging.layer_codes import layer_codes
 from napari_octseg.engine.loaded import loaded_network

@@ -17,6 +17,8 @@ CLEAR = 0.02
 """Change of Dice that says something where there are too few for a bootstrap."""
 FORGOTTEN = 0.01
 """Loss of Dice on what the parent knew from which on a candidate has forgotten."""
+MEAN = "mean"
+"""Name of the row that is the mean over all classes."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,13 @@ class Comparison:
 
     @property
     def forgot(self) -> bool:
-        """Whether the candidate is worse at what the parent knew."""
+        """Whether the candidate is worse at what the parent knew.
+
+        On the whole, or surely in one of its data sets: what is gained in one makes up
+        for nothing in another.
+        """
         change = None if self.replay_mean is None else self.replay_mean.change
-        return change is not None and change < -FORGOTTEN
+        return (change is not None and change < -FORGOTTEN) or bool(self._forgotten())
 
     @property
     def recommended(self) -> bool:
@@ -163,10 +169,23 @@ class Comparison:
         mean = self.replay_mean
         if mean is None or mean.change is None:
             return ["What the model knew before was not measured."]
-        figures = f"Dice {mean.dice_before:.3f} → {mean.dice_after:.3f}"
+        figures = _dice(mean)
         if self.forgot:
-            return [f"It has forgotten some of what it knew: {figures}."]
+            parts = [f"{one.source} {_dice(one)}" for one in self._forgotten()]
+            told = ", ".join([figures, *parts])
+            return [f"It has forgotten some of what it knew: {told}."]
         return [f"It is as good as before on what it knew: {figures}."]
+
+    def _forgotten(self) -> list[ClassChange]:
+        """Means of the data sets of the parent in which the candidate is worse."""
+        return [
+            one
+            for one in self.replay
+            if one.name == MEAN
+            and one.verdict == "worse"
+            and one.change is not None
+            and one.change < -FORGOTTEN
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Values for a JSON file; verdict and text are in it for other readers."""
@@ -222,6 +241,10 @@ def verdict_of(change: float | None, interval: Interval | None) -> Verdict:
     if low > 0:
         return "better"
     return "worse" if high < 0 else "no clear difference"
+
+
+def _dice(row: ClassChange) -> str:
+    return f"Dice {row.dice_before:.3f} → {row.dice_after:.3f}"
 
 
 def _change(values: Mapping[str, Any]) -> ClassChange:

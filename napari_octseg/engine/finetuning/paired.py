@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_octseg.bundles.score import FEW_PATIENTS
-from napari_octseg.engine.finetuning.gate import ClassChange, Interval
+from napari_octseg.engine.finetuning.gate import MEAN, ClassChange, Interval
 from napari_octseg.engine.judging.bootstrap import patient_interval
 from napari_octseg.engine.judging.confusion import dice_of
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 FEWEST_BSCANS = 5
 """B-scans of one patient are alike: fewer say nothing about the next one."""
-MEAN = "mean"
 
 
 @dataclass(eq=False)

@@ -60,6 +60,21 @@ def test_a_better_one_that_has_forgotten_is_not_recommended() -> None:
     assert not replace(better, replay_mean=change(0.9, 0.895)).forgot
 
 
+def test_one_data_set_does_not_make_up_for_another_that_was_forgotten() -> None:
+    lost = replace(change(0.9, 0.85, interval_change=(-0.08, -0.02)), source="duke")
+    won = replace(change(0.6, 0.7), source="phantom")
+    both = replace(
+        comparison(0.7, 0.8), replay=(lost, won), replay_mean=change(0.75, 0.775)
+    )
+    assert both.forgot
+    assert not both.recommended
+    assert "duke Dice 0.900 → 0.850" in both.text
+    assert "phantom" not in both.text
+    # A difference that may be chance is none.
+    unsure = replace(lost, interval_change=(-0.08, 0.01))
+    assert not replace(both, replay=(unsure, won)).forgot
+
+
 def test_a_class_that_got_worse_is_named_in_a_better_mean() -> None:
     rows = (change(0.5, 0.8, "RNFL"), change(0.8, 0.6, "INL"))
     text = replace(comparison(0.65, 0.7), held_out=rows).text
