@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_octseg.bundles.registry import list_bundles
+from napari_octseg.engine.finetuning.lineage import retired
 from napari_octseg.widgets._ft_adapt_steps import (
     AdaptOrder,
     drop,
@@ -211,7 +212,8 @@ def adaptation_text(adaptation: Adaptation) -> str:
 
 
 def _free_name(name: str) -> str:
-    taken = {bundle.name for bundle in list_bundles()}
+    # A model that was rolled back keeps its name: it may be restored.
+    taken = {bundle.name for bundle in list_bundles()} | set(retired())
     free, number = name, 2
     while free in taken:
         free, number = f"{name}-{number}", number + 1

@@ -50,11 +50,17 @@ def removed(run: Run) -> None:
 def found_in(run: Run) -> FoundCandidate:
     """The candidate of a finished run; raises as `read_candidate`."""
     from napari_octseg.bundles.registry import list_bundles
-    from napari_octseg.engine.finetuning.candidates import free_name, read_candidate
+    from napari_octseg.engine.finetuning.candidates import (
+        free_name,
+        read_candidate,
+        record_of,
+    )
 
     candidate = read_candidate(run.folder)
     taken = tuple(bundle.name for bundle in list_bundles())
-    return FoundCandidate(candidate, free_name(candidate.job.parent), taken)
+    # The job may have the folder of the parent.
+    parent = str(record_of(candidate)["parent"])
+    return FoundCandidate(candidate, free_name(parent), taken)
 
 
 def accepted(candidate: Candidate, name: str) -> Bundle:

@@ -5,6 +5,7 @@ import pytest
 
 from napari_octseg.bundles.card import Architecture
 from napari_octseg.bundles.registry import find_bundle, user_models_dir, write_bundle
+from napari_octseg.engine.finetuning.lineage import retired_dir
 from napari_octseg.engine.recipe import Recipe
 from napari_octseg.networks import build
 from napari_octseg.volume import OCTVolume
@@ -134,3 +135,12 @@ def test_without_an_open_scan_there_is_nothing_to_press(qtbot, viewer, scene):
     assert box.button.isEnabled()
     viewer.layers.clear()
     assert not box.button.isEnabled()
+
+
+def test_a_name_that_a_retired_model_has_is_not_taken_again(qtbot, scene, make_model):
+    make_model(f"{TINY}-adapted", norm=True)
+    retired_dir().mkdir()
+    (user_models_dir() / f"{TINY}-adapted").rename(retired_dir() / f"{TINY}-adapted")
+    _, box = open_box(qtbot, scene)
+    adapt(scene, box)
+    assert box.adaptation.model.bundle.folder.name == f"{TINY}-adapted-2"

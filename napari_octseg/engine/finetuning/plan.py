@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from napari_octseg.bundles.registry import find_bundle
+from napari_octseg.bundles.registry import find_bundle, list_bundles
 from napari_octseg.engine.augment import augment_settings
 from napari_octseg.engine.data.source import Source, Target
 from napari_octseg.engine.data.split import list_source
@@ -115,7 +115,12 @@ def plan_fine_tune(settings: FineTuneSettings) -> FineTunePlan:
     every = list_source(own, Path())
     own = own.model_copy(update={"n_most_held_out": preset.n_held_out})
     n_measured = sum(entry.held_out for entry in list_source(own, Path()))
-    recipe = _recipe(parent, settings, preset, (own, *replay), root, hold_out.text)
+    # The name of a listed model, or its folder: the worker stands in another one.
+    listed = [one.name for one in list_bundles()]
+    start = bundle.name if bundle.name in listed else str(bundle.folder.absolute())
+    recipe = _recipe(
+        parent, start, settings, preset, (own, *replay), root, hold_out.text
+    )
     n_held_out = sum(entry.held_out for entry in every)
     missing = left_out(parent, replay, data_set)
     return FineTunePlan(
@@ -129,6 +134,7 @@ def plan_fine_tune(settings: FineTuneSettings) -> FineTunePlan:
 
 def _recipe(
     parent: Recipe,
+    start: str,
     settings: FineTuneSettings,
     preset: Preset,
     sources: tuple[Source, ...],
@@ -156,7 +162,7 @@ def _recipe(
         "targets": targets,
         "augment": _augment(parent, targets, bool(looks)),
         "split": split,
-        "start": settings.model,
+        "start": start,
         "train_only": settings.scope or preset.scope,
         "norm_batches": preset.norm_batches,
         "n_steps": n_steps,

@@ -234,6 +234,16 @@ def test_a_plan_may_be_followed_for_longer(plan: Plan, tmp_path: Path) -> None:
     assert plan_of(longer) == plan_of(recipe)
 
 
+def test_a_model_is_found_from_wherever_the_worker_stands(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    four_patients(tmp_path / "ds")
+    (tmp_path / "mine").mkdir()
+    folder = (tmp_path / "models" / "parent").rename(tmp_path / "mine" / "parent")
+    monkeypatch.chdir(tmp_path)
+    assert plan(model="mine/parent").recipe.start == str(folder)
+
+
 def test_a_scope_that_the_network_lacks_is_refused_when_it_is_planned(
     with_recipe: WithRecipe, tmp_path: Path
 ) -> None:
