@@ -65,17 +65,30 @@ def test_boundaries_of_certain_probabilities_are_those_of_the_labels() -> None:
     assert np.abs(found - heights[:, 0]).max() <= 0.5 + 1e-4
 
 
-def test_a_boundary_between_two_rows_is_found_between_them() -> None:
-    shares = certain(two_layers()[1])
+@pytest.mark.parametrize(
+    ("upper", "least", "most"),
+    [(0.5, 20.0, 20.0), (0.7, 20.2, 20.5), (1.0, 20.5, 20.5)],
+)
+def test_a_boundary_between_two_rows_is_found_between_them(
+    upper: float, least: float, most: float
+) -> None:
+    shares = torch.zeros_like(certain(two_layers()[1]))
     row = torch.arange(DEPTH)[:, None]
-    # Row 20 is 30 % of the lower layer: the boundary is 0.7 px below its upper edge.
-    shares[0] = 0
     shares[0, 1] = ((row >= 10) & (row < 20)).float()
     shares[0, 2] = ((row > 20) & (row < 30)).float()
     shares[0, 0] = ((row < 10) | (row >= 30)).float()
-    shares[0, 1, 20], shares[0, 2, 20] = 0.7, 0.3
+    # Row 20 is of both layers.
+    shares[0, 1, 20], shares[0, 2, 20] = upper, 1 - upper
     found = soft_boundaries(shares, [1, 2])[0, :, 0]
-    assert torch.allclose(found, torch.tensor([9.5, 20.2, 29.5]), atol=1e-4)
+    assert torch.allclose(found[[0, 2]], torch.tensor([9.5, 29.5]), atol=1e-4)
+    assert least - 1e-4 <= float(found[1]) <= most + 1e-4
+
+
+def test_small_chances_far_away_do_not_move_a_boundary() -> None:
+    sure = certain(two_layers()[1])
+    doubtful = 0.7 * sure + 0.3 / 3
+    moved = soft_boundaries(doubtful, [1, 2]) - soft_boundaries(sure, [1, 2])
+    assert moved.abs().max() < 0.1
 
 
 def test_columns_with_hardly_any_tissue_have_no_boundaries() -> None:
