@@ -271,7 +271,7 @@ def export(
         )
     _check_filled(data_set)
     names = scans or [one.name for one in data_set.scans()]
-    files = chosen.write([data_set.read(one) for one in names], out.expanduser())
+    files = chosen.write(list(data_set.iter_newest(names)), out.expanduser())
     console.print(f"{plain(out)}: {len(files)} files", soft_wrap=True)
     if chosen.loses:
         console.print(f"What the format cannot hold: {plain(chosen.loses)}")

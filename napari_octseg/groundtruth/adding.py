@@ -146,7 +146,11 @@ def _draft_in(folder: Path) -> Iterator[Path]:
 def _sweep(folder: Path) -> None:
     """Take away what programs that were killed have left; they died a day ago."""
     for left in (folder / _INCOMING).iterdir():
-        if time.time() - left.stat().st_mtime > _DAY_S:
+        try:
+            age_s = time.time() - left.stat().st_mtime
+        except FileNotFoundError:
+            continue  # its writer has just taken it away
+        if age_s > _DAY_S:
             shutil.rmtree(left, ignore_errors=True)
 
 

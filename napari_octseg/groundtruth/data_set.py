@@ -26,6 +26,7 @@ from napari_octseg.groundtruth.versions import (
     scan_folders,
 )
 from napari_octseg.groundtruth.volume_facts import anonymous
+from napari_octseg.io.format import ReadOptions
 from napari_octseg.labels import LabelClass, LabelSet
 
 if TYPE_CHECKING:
@@ -176,10 +177,14 @@ class DataSet:
         """
         return read_entries(self.folder)
 
-    def read(self, name: str, version: int | None = None) -> GradedScan:
+    def read(
+        self,
+        name: str,
+        version: int | None = None,
+        *,
+        lazy_bytes: int = ReadOptions.lazy_bytes,
+    ) -> GradedScan:
         """A scan with its labels.
-
-        Pixels of more than 1 GiB stay on disk.
 
         Parameters
         ----------
@@ -187,6 +192,8 @@ class DataSet:
             Of the scan.
         version
             Number of the version; the newest by default.
+        lazy_bytes
+            Pixels of more than this stay on disk.
 
         Raises
         ------
@@ -201,7 +208,25 @@ class DataSet:
             patient=entry.patient,
             label_set=self.label_set,
             layers=self.layers,
+            lazy_bytes=lazy_bytes,
         )
+
+    def iter_newest(self, names: Sequence[str]) -> Iterator[GradedScan]:
+        """The newest versions of scans that are needed together, as for an export.
+
+        Parameters
+        ----------
+        names
+            Of the scans. They share 1 GiB of memory for pixels; those of a scan that is
+            larger than its share stay on disk.
+
+        Raises
+        ------
+        ReadError
+            As for `read`.
+        """
+        for name in names:
+            yield self.read(name, lazy_bytes=ReadOptions.lazy_bytes // len(names))
 
     def graded_bscans(self, name: str, version: int | None = None) -> tuple[int, ...]:
         """Which B-scans of a scan have graded columns; its pixels are not read.

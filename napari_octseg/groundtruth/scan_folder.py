@@ -19,6 +19,7 @@ from napari_octseg.groundtruth.versions import SCAN_FILE, VERSION_FILE, damaged
 from napari_octseg.groundtruth.volume_facts import facts_of, volume_of
 from napari_octseg.io import read_volume
 from napari_octseg.io.boundary_files import load_boundaries, save_boundaries
+from napari_octseg.io.format import ReadOptions
 from napari_octseg.io.image_writers import write_tiff_labels, write_tiff_volume
 from napari_octseg.io.label_files import read_labels
 
@@ -107,6 +108,7 @@ def read_graded(
     patient: str,
     label_set: LabelSet,
     layers: tuple[str, ...],
+    lazy_bytes: int = ReadOptions.lazy_bytes,
 ) -> GradedScan:
     """Read a version.
 
@@ -118,6 +120,8 @@ def read_graded(
         Of the version.
     patient, label_set, layers
         As in `GradedScan`.
+    lazy_bytes
+        Pixels of more than this stay on disk.
 
     Raises
     ------
@@ -128,7 +132,8 @@ def read_graded(
     for problem in changed_files(folder, VERSION_FILE):
         raise damaged(folder, ValueError(problem))
     try:
-        volume = volume_of(read_volume(scan_folder / PIXELS).data, facts["volume"])
+        pixels = read_volume(scan_folder / PIXELS, lazy_bytes=lazy_bytes).data
+        volume = volume_of(pixels, facts["volume"])
         files, names = facts["files"], facts["origin_names"]
         provenance = None
         if names is not None:

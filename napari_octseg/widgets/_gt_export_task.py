@@ -63,9 +63,10 @@ def iter_export(
             todo="add a corrected scan first",
         )
     scans: list[GradedScan] = []
+    newest = data_set.iter_newest([entry.name for entry in entries])
     for entry in entries:
         yield Progress(len(scans), len(entries) + 1, f"reading {entry.name}")
-        scans.append(data_set.read(entry.name))
+        scans.append(next(newest))
     folder = _new_folder(place, f"{data_set.name}-{chosen.name}")
     thread = ThreadPoolExecutor(1)
     task = thread.submit(chosen.write, scans, folder)

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from napari_octseg.errors import LabelError, OctsegError, ReadError, WriteError
 from napari_octseg.groundtruth.data_set import DataSet
 from napari_octseg.groundtruth.graded_scan import GradedScan, accepted_as_is
+from napari_octseg.io.format import ReadOptions
 from napari_octseg.labels import IGNORE, LabelSet
 from napari_octseg.volume import Localizer, Origin, Spacing
 from tests.groundtruth.random_scans import (
@@ -415,3 +416,18 @@ def test_a_machines_output_gets_in_only_when_somebody_accepts_it(
     assert kept.states == ("reviewed",) * 3
     assert kept.accepted == (False, True, True)
     assert kept.graders == ("", "G-00000002", "G-00000002")
+
+
+def test_many_scans_together_do_not_fill_the_memory(
+    data_set: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans = [plain_scan(seed, name=f"eye-{seed}") for seed in range(2)]
+    for scan in scans:
+        data_set.add(scan)
+    names = [scan.name for scan in scans]
+    n_bytes = scans[0].volume.data.nbytes
+    for memory, in_memory in ((n_bytes, False), (2 * n_bytes, True)):
+        monkeypatch.setattr(ReadOptions, "lazy_bytes", memory)
+        for found, scan in zip(data_set.iter_newest(names), scans, strict=True):
+            assert isinstance(found.volume.data, np.ndarray) == in_memory
+            assert_same(found, scan)

@@ -97,6 +97,17 @@ def test_what_killed_writers_left_is_taken_away_later(data_set: DataSet) -> None
         os.utime(incoming / name, (then, then))
     data_set.add(plain_scan(label=2))
     assert [path.name for path in incoming.iterdir()] == ["new"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets few people make links")
+def test_what_another_writer_takes_away_meanwhile_stops_nobody(
+    data_set: DataSet,
+) -> None:
+    incoming = data_set.folder / ".incoming"
+    incoming.mkdir()
+    # Listed, but no longer there when it is looked at.
+    (incoming / "gone").symlink_to(incoming / "nothing")
+    assert data_set.add(plain_scan()).is_new
     assert data_set.check() == []
 
 

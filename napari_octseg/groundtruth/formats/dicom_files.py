@@ -60,8 +60,15 @@ class DicomFiles:
     series: list[list[DicomFile]]
 
 
-def find_files(path: Path) -> DicomFiles:
+def find_files(path: Path, *, with_images: bool = False) -> DicomFiles:
     """What a file or folder holds, in any depth and under any names.
+
+    Parameters
+    ----------
+    path
+        A segmentation, or a folder.
+    with_images
+        Whether images are looked for beside a segmentation that is a file.
 
     Raises
     ------
@@ -70,9 +77,10 @@ def find_files(path: Path) -> DicomFiles:
     """
     from pydicom import dcmread
 
-    files = (
-        sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    )
+    files = [path]
+    if path.is_dir() or with_images:
+        inside = path.rglob("*") if path.is_dir() else path.parent.iterdir()
+        files = sorted(p for p in inside if p.is_file())
     found = []
     for file in files:
         if _is_dicom(file):
@@ -80,7 +88,10 @@ def find_files(path: Path) -> DicomFiles:
                 header = dcmread(file, stop_before_pixels=True)
                 found.append(DicomFile(file, header))
     segmentations = [
-        one for one in found if one.header.get("SOPClassUID") in _SEGMENTATIONS
+        one
+        for one in found
+        if one.header.get("SOPClassUID") in _SEGMENTATIONS
+        and (path.is_dir() or one.path == path)
     ]
     if not segmentations:
         raise ReadError(

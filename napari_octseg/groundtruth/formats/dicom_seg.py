@@ -88,16 +88,16 @@ def read(path: Path) -> list[GradedScan]:
     Parameters
     ----------
     path
-        Folder that holds both, in any depth and under any names. Every series of
-        images is a scan. Of files that are not ours neither names nor numbers of
-        patients are kept: they become pseudonyms.
+        Folder that holds both, in any depth and under any names, or a segmentation
+        with its images beside it. Every series of images is a scan. Of files that are
+        not ours neither names nor numbers of patients are kept: they become pseudonyms.
 
     Raises
     ------
     ReadError
         If there are no segmentations with images, or a file is damaged.
     """
-    files = find_files(path)
+    files = find_files(path, with_images=True)
     if not files.series:
         raise ReadError(
             f"{path} holds segmentations without their images",

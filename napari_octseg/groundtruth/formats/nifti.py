@@ -97,14 +97,15 @@ def read(path: Path) -> list[GradedScan]:
     path
         Folder with ``NAME.nii`` or ``NAME.nii.gz`` and, for each, the labels under the
         same name with ``_labels``, ``_label``, ``_seg``, ``_segmentation`` or one of
-        these with ``-``; ``classes.json`` (code → name) if there is one.
+        these with ``-``; ``classes.json`` (code → name) if there is one. Or one of
+        these files: that scan alone.
 
     Raises
     ------
     ReadError, LabelError
         If something is missing, of another size, or has a code without a name.
     """
-    folder = existing_folder(path)
+    folder = existing_folder(path.parent if path.is_file() else path)
     files = {stem: file for file in folder.iterdir() if (stem := _stem(file))}
     pairs = {
         stem: stem + ending
@@ -112,9 +113,11 @@ def read(path: Path) -> list[GradedScan]:
         for ending in reversed(_ENDINGS)
         if stem + ending in files
     }
+    if path.is_file():
+        pairs = {s: labels for s, labels in pairs.items() if _stem(path) in (s, labels)}
     if not pairs:
         raise ReadError(
-            f"{folder} has no NIfTI scans with labels",
+            f"{path} has no NIfTI scans with labels",
             allowed=f"NAME.nii.gz and NAME{_ENDING}.nii.gz",
         )
     codes = {stem: read_labels(files[pairs[stem]]).codes for stem in pairs}

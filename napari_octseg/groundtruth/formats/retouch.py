@@ -89,7 +89,8 @@ def read(path: Path) -> list[GradedScan]:
     Parameters
     ----------
     path
-        Folder of one scan, or folder with one such folder per scan. Without a sidecar
+        One file of a pair, folder of one scan, or folder with one such folder per
+        scan. Without a sidecar
         each scan is taken for a patient of its own, as in the challenge.
 
     Raises
@@ -97,6 +98,7 @@ def read(path: Path) -> list[GradedScan]:
     ReadError
         If there is no pair, or one of them is broken.
     """
+    path = path.parent if path.name in (_SCAN, _REFERENCE) else path
     folders = [path] if (path / _SCAN).is_file() else _folders_of_scans(path)
     if not folders:
         raise ReadError(

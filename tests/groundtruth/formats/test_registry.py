@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -135,6 +136,67 @@ def test_what_comes_back_is_right_wherever_it_is_graded(
         there = wanted != "SRF"  # what holds boundaries only has no hole there
         np.testing.assert_array_equal((names == layer)[there], (wanted == layer)[there])
     assert ((names == "SRF") == (wanted == "SRF")).all() or "SRF" not in names
+
+
+@pytest.mark.parametrize("name", sorted(set(FORMATS) - READ_ONLY))
+def test_pixels_that_stay_on_disk_are_written_alike(
+    name: str, tmp_path: Path, eye: GradedScan
+) -> None:
+    truth = DataSet.create(tmp_path / "truth", "Mine", eye.label_set, eye.layers)
+    truth.add(eye)
+    found = exchange_format(name)
+    assert found.write
+    on_disk = truth.read("S-1", lazy_bytes=0)
+    assert not isinstance(on_disk.volume.data, np.ndarray)
+    written = {}
+    for place, scan in (("memory", truth.read("S-1")), ("disk", on_disk)):
+        files = found.write([scan], tmp_path / place)
+        told = json.loads((tmp_path / place / "provenance.json").read_text())
+        names = sorted(path.relative_to(tmp_path / place) for path in files)
+        written[place] = names, told["scans"]
+    assert written["disk"] == written["memory"]
+    back = [
+        found.read(tmp_path / place)
+        if found.read
+        else [found.read_labels_for(tmp_path / place, eye.volume)]
+        for place in written
+    ]
+    np.testing.assert_array_equal(back[0][0].labels, back[1][0].labels)
+    np.testing.assert_array_equal(back[0][0].volume.data, back[1][0].volume.data)
+
+
+READ_AS_FILES = [
+    name
+    for name in sorted(set(FORMATS) - READ_ONLY)
+    if FORMATS[name].read and FORMATS[name].suffixes
+]
+
+
+@pytest.mark.parametrize("name", READ_AS_FILES)
+def test_a_format_with_endings_reads_each_file_that_has_one(
+    name: str, tmp_path: Path, eye: GradedScan
+) -> None:
+    """The window lets a person choose a file with one of these endings."""
+    found = exchange_format(name)
+    assert found.write
+    assert found.read
+    other = replace(eye.volume, data=eye.volume.data.copy() + 1)
+    scans = [eye, replace(eye, name="S-2", patient="P-2", volume=other)]
+    files = found.write(scans, tmp_path / "out")
+    (whole, _) = sorted(found.read(tmp_path / "out"), key=lambda scan: scan.name)
+    chosen = [
+        file
+        for file in files
+        if file.name.endswith(found.suffixes)
+        and file.name not in ("provenance.json", "image.dcm")
+    ]
+    assert chosen
+    for file in chosen:
+        read = found.read(file)
+        assert len(read) == (2 if name == "coco" else 1), file
+        if "S-1" in str(file.relative_to(tmp_path)):
+            assert (read[0].name, read[0].patient) == ("S-1", "P-1")
+            np.testing.assert_array_equal(read[0].labels, whole.labels)
 
 
 def test_the_script_of_the_page_runs(
