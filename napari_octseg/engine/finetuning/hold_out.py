@@ -145,6 +145,10 @@ def _by_blocks(
         if n_patients == 1
         else "the split holds no patient out"
     )
+    if len({scan.patient for scan in scans}) < len(scans):
+        reason += (
+            "; other scans of the same eye may show the same place, and are trained on"
+        )
     return HoldOut(
         BlocksHeldOut(blocks=tuple(blocks)),
         f"{_counted(n, 'B-scan')}, not trained on ({spans}), with a gap to those that "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_octseg.engine.data.graded_source import graded_entries, scan_and_index
 from napari_octseg.engine.finetuning.hold_out import GradedOf
+from napari_octseg.engine.finetuning.replay import graded_patients
 from napari_octseg.engine.learning.first_weights import ancestors
 from napari_octseg.engine.recipe import Recipe, read_recipe
 from napari_octseg.errors import RecipeError
@@ -82,6 +83,9 @@ def trained_on(
 ) -> dict[str, frozenset[int]]:
     """B-scans of a data set that a model or one of its ancestors was trained on.
 
+    So are all of a patient who was trained on in another data set: it may be the same
+    scan there.
+
     Parameters
     ----------
     model
@@ -101,9 +105,11 @@ def trained_on(
         If versions that a model was trained on are gone.
     """
     seen: dict[str, set[int]] = {}
+    patients: set[str] = set()
     for earlier, _ in ancestors(model):
         for source in earlier.sources:
             if not _is_of(source, data_set):
+                patients |= graded_patients(source, root, held_out=False)
                 continue
             moved = source.model_copy(
                 update={"folder": str(data_set.folder.absolute())}
@@ -112,6 +118,9 @@ def trained_on(
                 if not entry.held_out:
                     name, index = scan_and_index(entry)
                     seen.setdefault(name, set()).add(index)
+    for scan in data_set.scans():
+        if scan.patient in patients:
+            seen.setdefault(scan.name, set()).update(scan.newest.graded_bscans)
     return {name: frozenset(own) for name, own in seen.items()}
 
 

@@ -21,6 +21,7 @@ from napari_octseg.engine.finetuning.parent import (
 )
 from napari_octseg.engine.finetuning.presets import LEAST_WARM_UP, PRESETS
 from napari_octseg.engine.finetuning.replay import (
+    graded_patients,
     left_out,
     replay_sources,
     replay_targets,
@@ -29,11 +30,13 @@ from napari_octseg.engine.learning.scope import limit_training
 from napari_octseg.engine.recipe import Recipe
 from napari_octseg.errors import RecipeError
 from napari_octseg.groundtruth.data_set import DataSet
+from napari_octseg.groundtruth.split import VALIDATION
 from napari_octseg.networks import build
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_octseg.engine.finetuning.hold_out import GradedOf
     from napari_octseg.engine.finetuning.presets import Preset
     from napari_octseg.engine.finetuning.settings import FineTuneSettings
 
@@ -91,10 +94,13 @@ def plan_fine_tune(settings: FineTuneSettings) -> FineTunePlan:
     codes, notes = codes_for(data_set.label_set, parent.label_set)
     root = None if settings.replay is None else Path(settings.replay).expanduser()
     scans = graded_scans(data_set, trained_on(settings.model, data_set, root))
-    hold_out = choose_hold_out(
-        scans, data_set.split(), n_neighbours=parent.input.n_neighbours
-    )
     replay = replay_sources(parent, data_set, root, preset)
+    kept = {p for one in replay for p in graded_patients(one, root, held_out=True)}
+    hold_out = choose_hold_out(
+        scans,
+        _sides(scans, kept) | data_set.split(),
+        n_neighbours=parent.input.n_neighbours,
+    )
     is_of_findings = not parent.layers and parent.input.plane == "bscan"
     rare = tuple(code for code in codes if code) if is_of_findings else ()
     own = Source(
@@ -129,6 +135,15 @@ def plan_fine_tune(settings: FineTuneSettings) -> FineTunePlan:
         sum(not entry.held_out for entry in every),
         n_measured,
         (*notes, *_more_notes(parent, replay, missing, n_held_out, n_measured)),
+    )
+
+
+def _sides(scans: Sequence[GradedOf], kept: set[str]) -> dict[str, str]:
+    """Patients whom the replay holds out, held out here, too, if others are left."""
+    patients = {scan.patient for scan in scans}
+    seen = {scan.patient for scan in scans if scan.trained_on}
+    return (
+        dict.fromkeys((patients & kept) - seen, VALIDATION) if patients - kept else {}
     )
 
 

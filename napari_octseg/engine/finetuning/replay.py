@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_octseg.engine.data.split import find_pictures
+from napari_octseg.engine.data.split import find_pictures, list_source
 from napari_octseg.errors import OctsegError, RecipeError
 from napari_octseg.groundtruth.data_set import DataSet
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from napari_octseg.engine.data.source import Source, Target
     from napari_octseg.engine.finetuning.presets import Preset
     from napari_octseg.engine.recipe import Recipe
+
+logger = logging.getLogger(__name__)
 
 SHARE = 0.5
 """Of the training samples that are replayed, where real scans are there."""
@@ -81,6 +84,22 @@ def replay_targets(
             there = root is not None and _has_pictures(target, root)
         found += [target] if there else []
     return tuple(found)
+
+
+def graded_patients(source: Source, root: Path | None, *, held_out: bool) -> set[str]:
+    """Patients of ground truth that are held out, or else trained on.
+
+    Nobody of other sources, whose patients have other names, and of a data set that is
+    not there any more.
+    """
+    if source.kind != "ground truth" or not _is_data_set(source, root):
+        return set()
+    try:
+        entries = list_source(source, root or Path())
+    except OctsegError as error:
+        logger.warning("who is in %s is unknown: %s", source.name, error)
+        return set()
+    return {entry.patient for entry in entries if entry.held_out == held_out}
 
 
 def left_out(parent: Recipe, kept: Sequence[Source], data_set: DataSet) -> list[str]:

@@ -66,6 +66,12 @@ def test_of_one_patient_a_block_is_held_out_and_that_is_said() -> None:
     assert blocks_of(GradedOf("s", "P", (10, 30, 50, 70, 90))) == [("s", 30, 30)]
     assert "all are of one patient" in found.text
     assert "s: 30" in found.text
+    assert "other scans" not in found.text
+
+
+def test_that_another_scan_may_show_what_is_held_out_is_said() -> None:
+    scans = [GradedOf(f"s{n}", "P", (10, 30, 50, 70, 90)) for n in range(2)]
+    assert "other scans of the same eye" in choose_hold_out(scans, {}).text
 
 
 def test_neighbouring_bscans_lose_as_few_as_possible() -> None:

@@ -175,6 +175,26 @@ def test_a_data_set_that_another_model_learnt_from_is_replayed(
     assert found.recipe.sources[1].validation == ("P3",)
 
 
+def test_a_patient_stays_on_one_side_in_all_data_sets(
+    plan: Plan, tmp_path: Path
+) -> None:
+    four_patients(tmp_path / "ds")  # P3 is held out
+    accepted(plan(), tmp_path / "models/parent", "child")
+    both = graded_set(
+        tmp_path / "other",
+        *(graded_scan(f"P{n}", [0], first_seed=50 + n) for n in range(4)),
+    )
+    found = plan(model="child", data_set=tmp_path / "other")
+    assert found.recipe.sources[0].validation == ("P3",)
+    both.set_split({"P1": "validation", **dict.fromkeys(("P0", "P2"), "train")})
+    with pytest.raises(RecipeError, match="trained on P1, whom the split holds out"):
+        plan(model="child", data_set=tmp_path / "other")
+    # Of whom there is alone, something is learnt all the same.
+    graded_set(tmp_path / "third", graded_scan("P3", [0, 4, 8, 12]))
+    third = plan(model="child", data_set=tmp_path / "third")
+    assert third.n_train_bscans == 3
+
+
 def test_the_background_of_fluid_alone_may_be_any_layer(
     plan: Plan, tmp_path: Path
 ) -> None:
