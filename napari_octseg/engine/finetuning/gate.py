@@ -159,11 +159,23 @@ class Comparison:
         ]
 
     def _losses(self) -> list[str]:
+        told = []
         worse = [c for c in self.held_out if c.verdict == "worse"]
-        if not worse:
-            return []
-        listed = (f"{c.name} {c.dice_before:.3f} → {c.dice_after:.3f}" for c in worse)
-        return [f"Worse in: {', '.join(listed)}."]
+        if worse:
+            rows = (f"{c.name} {c.dice_before:.3f} → {c.dice_after:.3f}" for c in worse)
+            told.append(f"Worse in: {', '.join(rows)}.")
+        # The mean is over what was drawn: it does not see these.
+        new = [
+            c.name
+            for c in self.held_out
+            if not c.n_bscans and c.dice_before is None and c.dice_after is not None
+        ]
+        if new:
+            told.append(
+                f"It finds {', '.join(new)} where nobody drew any; the model before "
+                "did not."
+            )
+        return told
 
     def _memory(self) -> list[str]:
         mean = self.replay_mean

@@ -81,6 +81,14 @@ def test_a_class_that_got_worse_is_named_in_a_better_mean() -> None:
     assert "Worse in: INL 0.800 → 0.600." in text
 
 
+def test_what_is_found_where_nobody_drew_any_is_said() -> None:
+    drawn = change(0.5, 0.8, "SRF", n_bscans=3)
+    rows = (drawn, ClassChange("mine", "IRF", None, 0.0))
+    text = replace(comparison(0.65, 0.7), held_out=rows).text
+    assert "It finds IRF where nobody drew any" in text
+    assert "where nobody" not in replace(comparison(0.65, 0.7), held_out=(drawn,)).text
+
+
 def test_without_held_out_scans_nothing_is_claimed() -> None:
     nothing = Comparison((), (), None, None, 0, 0)
     assert nothing.verdict == "no clear difference"
