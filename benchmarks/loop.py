@@ -1,20 +1,20 @@
-r"""What fine-tuning between patients saves: the whole loop, by a simulated grader.
+r"""What fine-tuning between eyes saves: the whole loop, by a simulated grader.
 
-    python -m benchmarks.finetune_bases duke without.json
+    python -m benchmarks.finetune_bases mendeley without.json
     napari-octseg train without.json --data DATA --run RUN --out BUNDLES
-    python -m benchmarks.loop --data DATA --base BUNDLES/fluid-without-duke \
+    python -m benchmarks.loop --data DATA --base BUNDLES/base-without-mendeley \
         --work WORK --json loop.json
     python -m benchmarks.loop_plot loop.json docs/images/loop.png
 
-Four patients of the Duke set come one after the other (eleven B-scans each, diabetic
-macular oedema), to a model that knows no scan of that set. It segments all B-scans of a
-patient; the queue says which is next; the simulated grader (`benchmarks.grading`)
-corrects each to Dice 0.95 and accepts it with a key. Then the B-scans, as the grader
-left them, go into the ground truth, the model is fine-tuned on all of it, and the gate
-decides: unless the candidate is worse, the next patient is segmented by it. The same
-without any fine-tuning is what it is compared with.
+The thirteen B-scans of the Mendeley set that models are trained on, each of another
+eye, come in four groups to a model that knows no scan of that set. It segments a group;
+the queue says which is next; the simulated grader (`benchmarks.grading`) corrects the
+layers of each to a mean boundary error of 1 px and accepts it with a key. Then the
+B-scans, as the grader left them, go into the ground truth, the model is fine-tuned on
+all of it, and the gate decides: unless the candidate is worse, the next group is
+segmented by it. The same without any fine-tuning is what it is compared with.
 
-Each patient is written when she or he is done; the same command goes on from there.
+Each group is written when it is done; the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -30,14 +30,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from benchmarks.finetuning.domains import DOMAINS, graded, training_bscans
-from benchmarks.finetuning.rounds import Corrected, by_patient, correct_patient
+from benchmarks.finetuning.domains import (
+    DOMAINS,
+    graded,
+    label_set_of,
+    training_bscans,
+    true_labels,
+)
+from benchmarks.finetuning.rounds import Corrected, Eye, by_group, correct_group
 from benchmarks.finetuning.tuning import add_to_data_set, fine_tuned
-from benchmarks.grading.fluid_cases import FluidCase, said_by
 from benchmarks.grading.tables import percent, table
+from napari_octseg import segment
+from napari_octseg.boundaries import (
+    boundaries_to_labels,
+    boundary_names,
+    labels_to_boundaries,
+)
 from napari_octseg.engine.finetuning.candidates import accept, discard
 from napari_octseg.engine.finetuning.settings import FineTuneSettings
+from napari_octseg.engine.inference import Segmentation
 from napari_octseg.io.atomic import written_whole
+from napari_octseg.labels import IGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,10 +59,10 @@ if TYPE_CHECKING:
 
     from napari_octseg.engine.data.datasets import LabelledBscan
 
-DOMAIN = DOMAINS["duke"]
-PATIENTS = ("1", "2", "3", "5")
+DOMAIN = DOMAINS["mendeley"]
+N_GROUPS = 4
 FIXED, TUNED = "without", "with"
-"""Ways: without and with fine-tuning between patients."""
+"""Ways: without and with fine-tuning between groups."""
 
 
 def main() -> None:
@@ -68,11 +81,11 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     loop = Loop(asked)
-    for number, patient in enumerate(PATIENTS):
+    for number in range(N_GROUPS):
         for way in (FIXED, TUNED):
-            if not loop.has(way, patient):
+            if not loop.has(way, number):
                 loop.correct(way, number)
-        if number + 1 < len(PATIENTS):
+        if number + 1 < N_GROUPS:
             loop.learn(number)
     print(show(loop.rows))
 
@@ -91,38 +104,36 @@ class Loop:
         # What is accepted becomes a model of this benchmark, not of the user.
         os.environ["NAPARI_OCTSEG_MODELS"] = str((asked.work / "models").resolve())
         every = training_bscans(DOMAIN, asked.data)
-        self.bscans = {p: [b for b in every if b.patient == p] for p in PATIENTS}
+        # Eyes that look alike are apart: the set counts them in order.
+        self.groups = [every[number::N_GROUPS] for number in range(N_GROUPS)]
 
-    def has(self, way: str, patient: str) -> bool:
-        """Whether a patient is done."""
-        return any((row.way, row.patient) == (way, patient) for row in self.rows)
+    def has(self, way: str, number: int) -> bool:
+        """Whether a group is done."""
+        return any((row.way, row.group) == (way, str(number + 1)) for row in self.rows)
 
     def correct(self, way: str, number: int) -> None:
-        """Have a patient segmented and corrected."""
-        patient = PATIENTS[number]
+        """Have a group segmented and corrected."""
         model = self.models[number if way == TUNED else 0]
-        bscans = self.bscans[patient]
-        case = case_of(bscans, model)
-        names = [bscan.name for bscan in bscans]
-        found, masks = correct_patient(
-            case, names, way, patient, Path(model).name, n_hands=self.asked.hands
+        eyes = [eye_of(bscan, model) for bscan in self.groups[number]]
+        found, left = correct_group(
+            eyes, way, str(number + 1), Path(model).name, n_hands=self.asked.hands
         )
         if way == TUNED:
-            np.savez_compressed(self._masks(patient), masks=np.stack(masks))
+            np.savez_compressed(self._left(number), **left)
         self.rows += found
         with written_whole(self.asked.json) as target:
             values = [asdict(row) for row in self.rows]
             target.write_text(json.dumps(values, indent=1), encoding="utf-8")
         total = sum(row.actions for row in found)
-        print(f"{way}, patient {patient}: {total:.0f} actions", flush=True)
+        print(f"{way}, group {number + 1}: {total:.0f} actions", flush=True)
 
     def learn(self, number: int) -> None:
-        """Fine-tune on all patients up to this one; keep it unless it is worse."""
+        """Fine-tune on all groups up to this one; keep it unless it is worse."""
         if len(self.models) > number + 1:
             return
         run = self.asked.work / "run"
         shutil.rmtree(run, ignore_errors=True)
-        data_set = self._data_set(PATIENTS[number])
+        data_set = self._data_set(number)
         tuned = fine_tuned(
             FineTuneSettings(
                 model=self.models[number],
@@ -141,7 +152,7 @@ class Loop:
         if candidate.comparison.verdict == "worse":
             discard(candidate)
         else:
-            model = accept(candidate, f"after-patient-{PATIENTS[number]}").name
+            model = accept(candidate, f"after-group-{number + 1}").name
         with written_whole(self._state) as target:
             models = [*self.models[1:], model]
             target.write_text(json.dumps(models), encoding="utf-8")
@@ -158,64 +169,77 @@ class Loop:
     def _state(self) -> Path:
         return Path(self.asked.work / "models.json")
 
-    def _data_set(self, patient: str) -> Path:
-        """The one data set, which gets a patient more each time."""
+    def _data_set(self, number: int) -> Path:
+        """The one data set, which gets a group more each time."""
         folder = Path(self.asked.work / "data")
-        masks = np.load(self._masks(patient))["masks"]
+        left = np.load(self._left(number))
         scans = [
-            graded(bscan, DOMAIN, mask.astype(np.uint8))
-            for bscan, mask in zip(self.bscans[patient], masks, strict=True)
+            graded(bscan, DOMAIN, labels_of(bscan, left[bscan.name]))
+            for bscan in self.groups[number]
         ]
         add_to_data_set(scans, DOMAIN, folder)
         return folder
 
-    def _masks(self, patient: str) -> Path:
-        return Path(self.asked.work / f"corrected-{patient}.npz")
+    def _left(self, number: int) -> Path:
+        return Path(self.asked.work / f"corrected-{number + 1}.npz")
 
 
-def case_of(bscans: Sequence[LabelledBscan], model: str) -> FluidCase:
-    """B-scans of a patient, and what a model says of them."""
-    label = 1  # the only class of the labels
-    images: list[NDArray[np.float32]] = []
-    said = []
-    for bscan in bscans:
-        images.append(bscan.volume.bscan_as_shown(bscan.index))
-        said.append(said_by(model, bscan.volume))
-    return FluidCase(
-        DOMAIN.source,
-        images,
-        [bscan.codes == label for bscan in bscans],
-        [mask[0] for mask, _ in said],
-        [unsure[0] for _, unsure in said],
+def eye_of(bscan: LabelledBscan, model: str) -> Eye:
+    """A B-scan, its true boundaries, and what a model says of them."""
+    label_set, layers = label_set_of(DOMAIN)
+    names = boundary_names(layers)
+    indices = [label_set.index(name) for name in layers]
+    truth = labels_to_boundaries(true_labels(bscan, DOMAIN)[None], indices)[:, 0]
+    said = segment(bscan.volume, model, device="cpu", bscans=[bscan.index])
+    assert isinstance(said, Segmentation)
+    assert said.boundaries is not None
+    at = [said.boundaries.names.index(name) for name in names]
+    return Eye(
+        bscan.name,
+        bscan.volume.bscan_as_shown(bscan.index),
+        names,
+        truth,
+        said.boundaries.heights[at, bscan.index],
+        said.uncertainty[bscan.index],
     )
 
 
+def labels_of(bscan: LabelledBscan, heights: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(depth, width) labels of corrected boundaries; nobody judges other columns."""
+    label_set, layers = label_set_of(DOMAIN)
+    indices = [label_set.index(name) for name in layers]
+    depth = bscan.codes.shape[0]
+    labels = boundaries_to_labels(heights[:, None], depth, indices)[0]
+    # What lies below the layers may be choroid, which the grader does not draw.
+    return np.where(true_labels(bscan, DOMAIN) == IGNORE, np.uint8(IGNORE), labels)
+
+
 def show(rows: Sequence[Corrected]) -> str:
-    """Actions for each patient, without and with fine-tuning."""
+    """Actions for each group, without and with fine-tuning."""
     ways = [[row for row in rows if row.way == way] for way in (FIXED, TUNED)]
-    without, tuned = (by_patient(way) for way in ways)
-    dice = [
-        {p: np.mean([r.dice_before for r in way if r.patient == p]) for p in PATIENTS}
+    without, tuned = (by_group(way) for way in ways)
+    error = [
+        {g: np.mean([r.before_px for r in way if r.group == g]) for g in without}
         for way in ways
     ]
     lines = [
         [
-            patient,
-            f"{without[patient]:.0f}",
-            f"{tuned[patient]:.0f}",
-            f"{dice[0][patient]:.2f}",
-            f"{dice[1][patient]:.2f}",
+            group,
+            f"{without[group]:.0f}",
+            f"{tuned[group]:.0f}",
+            f"{error[0][group]:.1f}",
+            f"{error[1][group]:.1f}",
         ]
-        for patient in without
+        for group in without
     ]
     totals = [sum(one.values()) for one in (without, tuned)]
     saved = percent(1 - totals[1] / totals[0])
     lines.append(["all", *(f"{n:.0f}" for n in totals), f"{saved} fewer", ""])
     head = [
-        "patient",
+        "group",
         "actions",
         "with fine-tuning",
-        "Dice of the model",
+        "error of the model, px",
         "with fine-tuning",
     ]
     return table(head, lines)

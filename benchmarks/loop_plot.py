@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _COLOURS = {FIXED: "#8a8a8a", TUNED: "#0072b2"}
-_WORDS = {FIXED: "the same model for all", TUNED: "fine-tuned after each patient"}
+_WORDS = {FIXED: "the same model for all", TUNED: "fine-tuned after each group"}
 
 
 def main() -> None:
@@ -61,12 +61,12 @@ def draw(rows: Sequence[Corrected], path: Path) -> None:
         )
     first = [row for row in rows if row.way == TUNED]
     done = 0
-    for patient, group in groupby(first, key=lambda row: row.patient):
+    for name, group in groupby(first, key=lambda row: row.group):
         n = len(list(group))
         axes.text(
             done + n / 2,
             0.99,
-            f"patient {patient}",
+            f"group {name}",
             transform=axes.get_xaxis_transform(),
             ha="center",
             va="top",
@@ -78,7 +78,7 @@ def draw(rows: Sequence[Corrected], path: Path) -> None:
     axes.set_xlim(0, done)
     axes.set_ylim(0)
     axes.margins(y=0.12)
-    axes.set_xlabel("B-scans finished (Dice 0.95)")
+    axes.set_xlabel("B-scans finished (mean boundary error 1 px)")
     axes.set_ylabel("actions")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

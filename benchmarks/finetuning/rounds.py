@@ -1,4 +1,4 @@
-"""One patient after the other: a simulated grader corrects what a model says."""
+"""One eye after the other: a simulated grader corrects the layers that a model says."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.grading.brush_regions import TARGETS, dice
+from benchmarks.grading.boundary_tools import correct_layers
 from benchmarks.grading.cost import KEY_S, MENTAL_S
-from benchmarks.grading.hand import ERROR_PX, Hand
-from benchmarks.grading.region_tools import correct_regions
+from benchmarks.grading.hand import Hand
+from benchmarks.grading.layer_cases import error_px
+from benchmarks.grading.sight import Sight
 from napari_octseg.editing.queue import Evidence, what_next
 from napari_octseg.editing.review import ReviewState
 from napari_octseg.editing.signal_quality import signal_quality
@@ -20,15 +21,36 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from benchmarks.grading.brush_regions import Filled
-    from benchmarks.grading.fluid_cases import FluidCase
+    Heights = NDArray[np.float32]
 
-    Mask = NDArray[np.bool_]
-
-FLUID_ERROR_PX = ERROR_PX / 2
-"""Fluid is corrected at twice the magnification of layers."""
 _APART = 1000
 _ACCEPT_S = MENTAL_S + KEY_S
+
+
+@dataclass(frozen=True, eq=False)
+class Eye:
+    """A B-scan with layers, and what a model says of it.
+
+    Attributes
+    ----------
+    name
+        Of the B-scan.
+    image
+        (depth, width) float32 in 0…1, as shown.
+    boundaries
+        Names, top to bottom.
+    truth, predicted
+        (n_boundaries, width) float32, px from the top, NaN absent.
+    uncertainty
+        (width,) in 0…1.
+    """
+
+    name: str
+    image: NDArray[np.float32]
+    boundaries: tuple[str, ...]
+    truth: Heights
+    predicted: Heights
+    uncertainty: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -37,59 +59,50 @@ class Corrected:
 
     Attributes
     ----------
-    way, patient, bscan
-        Whether models are fine-tuned between patients; whose B-scan it is; its name.
+    way, group, bscan
+        Whether models are fine-tuned between groups; its group; its name.
     model
         What had been said of it by.
     actions, seconds
         To the quality bar, the key that accepts it included; the mean over some hands,
         each as unsteady. One that never got there counts with all that was tried.
-    actions_80
-        To Dice 0.80.
-    dice_before, dice
-        What the model reached, and the first hand.
+    before_px, after_px
+        Mean boundary error of the model, and of what the first hand left.
     """
 
     way: str
-    patient: str
+    group: str
     bscan: str
     model: str
     actions: float
     seconds: float
-    actions_80: float
-    dice_before: float
-    dice: float
+    before_px: float
+    after_px: float
 
 
-def order_of(case: FluidCase) -> list[int]:
+def order_of(eyes: Sequence[Eye]) -> list[int]:
     """B-scans in the order in which the queue proposes them."""
-    n = len(case.images)
+    n = len(eyes)
+    # Images differ in width: each B-scan has the mean of its columns.
+    unsure = np.array([[eye.uncertainty.mean()] for eye in eyes], np.float32)
     evidence = Evidence(
         states=np.full(n, ReviewState.PREDICTED, np.uint8),
-        uncertainty=np.stack(case.uncertainty) if case.uncertainty else None,
-        signal=np.array([signal_quality(image) for image in case.images], np.float32),
+        uncertainty=unsure,
+        signal=np.array([signal_quality(eye.image) for eye in eyes], np.float32),
     )
     return [one.bscan for one in what_next(evidence, n=n)]
 
 
-def correct_patient(
-    case: FluidCase,
-    names: Sequence[str],
-    way: str,
-    patient: str,
-    model: str,
-    *,
-    n_hands: int = 1,
-) -> tuple[list[Corrected], list[Mask]]:
-    """Correct all B-scans of a patient, in the order of the queue.
+def correct_group(
+    eyes: Sequence[Eye], way: str, group: str, model: str, *, n_hands: int = 1
+) -> tuple[list[Corrected], dict[str, Heights]]:
+    """Correct all B-scans of a group, in the order of the queue.
 
     Parameters
     ----------
-    case
-        Images, truth, and what the model says.
-    names
-        Of its B-scans.
-    way, patient, model
+    eyes
+        B-scans, truth, and what the model says.
+    way, group, model
         For the figures.
     n_hands
         Correct each so many times, with other errors of the hand.
@@ -98,49 +111,31 @@ def correct_patient(
     -------
     figures
         In the order in which they were corrected.
-    masks
-        What the first hand left, in the order of the case.
+    heights
+        What the first hand left, by name of the B-scan.
     """
-    masks = [said.copy() for said in case.predicted]
-    found = []
-    for b in order_of(case):
-        truth, said = case.truth[b], case.predicted[b]
-        costs = [(0, 0.0, 0)] * n_hands
-        if (truth | said).any():
-            image, inside, begun = case.around(b)
-            hands = [Hand(b + _APART * i, FLUID_ERROR_PX) for i in range(n_hands)]
-            each = [correct_regions(image, inside, begun, hand) for hand in hands]
-            masks[b] = _put_back(said, case.box(b), each[0].mask)
-            costs = [_cost(done) for done in each]
-        actions, seconds, early = np.mean(costs, axis=0).tolist()
+    found, left = [], {}
+    for b in order_of(eyes):
+        eye = eyes[b]
+        sight = Sight(eye.image, eye.boundaries)
+        each = [
+            correct_layers(sight, eye.truth, eye.predicted, Hand(b + _APART * i))
+            for i in range(n_hands)
+        ]
+        left[eye.name] = each[0].heights
         found.append(
             Corrected(
                 way,
-                patient,
-                names[b],
+                group,
+                eye.name,
                 model,
-                actions + 1,
-                seconds + _ACCEPT_S,
-                early + 1,
-                dice(said, truth),
-                dice(masks[b], truth),
+                float(np.mean([one.tally.actions for one in each])) + 1,
+                float(np.mean([one.tally.seconds for one in each])) + _ACCEPT_S,
+                error_px(eye.predicted, eye.truth),
+                each[0].error_px,
             )
         )
-    return found, masks
-
-
-def _cost(done: Filled) -> tuple[int, float, int]:
-    """Actions and seconds in all, and actions to the lower target."""
-    actions, seconds = done.tally.actions, done.tally.seconds
-    early, _ = done.at.get(TARGETS[0], (actions, seconds))
-    return actions, seconds, early
-
-
-def _put_back(whole: Mask, box: tuple[slice, ...], part: Mask) -> Mask:
-    """What was corrected in a box, in the whole B-scan."""
-    done = np.zeros_like(whole)
-    done[box] = part
-    return done
+    return found, left
 
 
 def running_total(rows: Sequence[Corrected]) -> list[float]:
@@ -148,9 +143,9 @@ def running_total(rows: Sequence[Corrected]) -> list[float]:
     return [0, *np.cumsum([row.actions for row in rows]).tolist()]
 
 
-def by_patient(rows: Sequence[Corrected]) -> dict[str, float]:
-    """Actions for each patient, in the order in which they came."""
+def by_group(rows: Sequence[Corrected]) -> dict[str, float]:
+    """Actions for each group, in the order in which they came."""
     totals: dict[str, float] = {}
     for row in rows:
-        totals[row.patient] = totals.get(row.patient, 0) + row.actions
+        totals[row.group] = totals.get(row.group, 0) + row.actions
     return totals

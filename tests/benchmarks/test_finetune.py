@@ -29,14 +29,15 @@ from benchmarks.finetuning.results import (
 )
 from benchmarks.finetuning.rounds import (
     Corrected,
-    by_patient,
-    correct_patient,
+    Eye,
+    by_group,
+    correct_group,
     order_of,
     running_total,
 )
-from benchmarks.grading.fluid_cases import FluidCase
 from benchmarks.loop import FIXED, TUNED, show
 from benchmarks.loop_plot import draw
+from napari_octseg.boundaries import boundary_names
 from napari_octseg.bundles.score import Score, Support
 from napari_octseg.engine.data.datasets import LabelledBscan, code_table
 from napari_octseg.labels import IGNORE
@@ -174,55 +175,53 @@ def disc(row: int, column: int, radius: float) -> np.ndarray:
     return np.asarray(np.hypot(rows - row, columns - column) <= radius)
 
 
-@pytest.fixture
-def case() -> FluidCase:
-    """Three B-scans: found, missed, and one without fluid where some was seen."""
-    nothing = np.zeros((80, 90), bool)
-    truth = [disc(40, 40, 12), disc(35, 50, 10), nothing]
-    said = [truth[0], nothing, disc(60, 20, 6)]
-    random = np.random.default_rng(0)
-    images = [
-        (np.where(t, 0.15, 0.6) + random.normal(0, 0.03, t.shape)).astype(np.float32)
-        for t in truth
-    ]
-    unsure = [np.full(90, u, np.float32) for u in (0.0, 0.4, 0.2)]
-    return FluidCase("small", images, truth, said, unsure)
+def eye(name: str, shift: float, unsure: float) -> Eye:
+    """Two bright layers, and a model that puts them `shift` px too deep."""
+    depth, width = 60, 80
+    truth = np.stack([np.full(width, y, np.float32) for y in (20.5, 30.5, 40.5)])
+    rows = np.arange(depth)[:, None]
+    image = np.where(rows < 20.5, 0.1, np.where(rows < 30.5, 0.9, 0.5))
+    image = np.where(rows > 40.5, 0.15, image) * np.ones((1, width))
+    noise = np.random.default_rng(1).normal(0, 0.02, image.shape)
+    return Eye(
+        name,
+        (image + noise).astype(np.float32),
+        boundary_names(("RNFL", "GCIPL")),
+        truth,
+        truth + np.float32(shift),
+        np.full(width, unsure, np.float32),
+    )
 
 
-def test_each_bscan_is_corrected_and_accepted(case: FluidCase) -> None:
-    assert order_of(case)[0] == 1, "where the model is least sure"
-    rows, masks = correct_patient(case, ["a", "b", "c"], FIXED, "1", "base")
-    assert sorted(row.bscan for row in rows) == ["a", "b", "c"]
+def test_each_bscan_is_corrected_and_accepted() -> None:
+    eyes = [eye("right", 0, 0.1), eye("wrong", 6, 0.8), eye("nearly", 0.5, 0.2)]
+    assert order_of(eyes)[0] == 1, "where the model is least sure"
+    rows, left = correct_group(eyes, FIXED, "1", "base")
     of = {row.bscan: row for row in rows}
-    assert of["a"].actions == 1, "a key alone: there is nothing to correct"
-    assert of["a"].dice_before == of["a"].dice == 1
-    assert of["b"].dice_before == 0
-    assert of["b"].dice >= 0.95
-    assert 1 < of["b"].actions_80 <= of["b"].actions
-    assert of["c"].actions == 2, "one click deletes it"
-    np.testing.assert_array_equal(masks[2], case.truth[2])
-    assert (masks[1] == case.truth[1]).mean() > 0.98
-    assert sum(row.seconds > 0 for row in rows) == 3
-    several, again = correct_patient(case, "abc", FIXED, "1", "base", n_hands=3)
-    np.testing.assert_array_equal(again[1], masks[1])
-    assert {row.bscan: row.actions for row in several}["a"] == 1
+    assert of["right"].actions == of["nearly"].actions == 1, "a key alone"
+    assert of["wrong"].before_px == pytest.approx(6)
+    assert of["wrong"].after_px <= 1
+    assert of["wrong"].actions > 1
+    assert all(row.seconds > 0 for row in rows)
+    assert np.abs(left["wrong"] - eyes[1].truth).mean() <= 1
+    _, again = correct_group(eyes, FIXED, "1", "base", n_hands=2)
+    np.testing.assert_array_equal(again["wrong"], left["wrong"])
 
 
 def rows_of(way: str, each: dict[str, tuple[int, ...]]) -> list[Corrected]:
     return [
-        Corrected(way, patient, f"{patient}-{i}", "m", n, 2.0 * n, n, 0.5, 0.95)
-        for patient, actions in each.items()
+        Corrected(way, group, f"{group}-{i}", "m", n, 2.0 * n, 3.0, 0.9)
+        for group, actions in each.items()
         for i, n in enumerate(actions)
     ]
 
 
 def test_actions_add_up(tmp_path: Path) -> None:
-    without = rows_of(FIXED, {"1": (5, 5), "2": (8, 2), "3": (20,), "5": (10,)})
-    tuned = rows_of(TUNED, {"1": (5, 5), "2": (4, 1), "3": (5,), "5": (5,)})
+    without = rows_of(FIXED, {"1": (5, 5), "2": (8, 2), "3": (20,), "4": (10,)})
+    tuned = rows_of(TUNED, {"1": (5, 5), "2": (4, 1), "3": (5,), "4": (5,)})
     assert running_total(without) == [0, 5, 10, 18, 20, 40, 50]
-    assert by_patient(tuned) == {"1": 10, "2": 5, "3": 5, "5": 5}
+    assert by_group(tuned) == {"1": 10, "2": 5, "3": 5, "4": 5}
     text = show([*without, *tuned])
     assert "| all | 50 | 25 | 50 % fewer |" in text
     draw([*without, *tuned], tmp_path / "loop.png")
     assert (tmp_path / "loop.png").stat().st_size > 5000
-    assert dataclasses.asdict(without[0])["patient"] == "1"
