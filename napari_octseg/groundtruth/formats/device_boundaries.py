@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_octseg.errors import ReadError
-from napari_octseg.groundtruth.formats.drawn_boundaries import scan_of_boundaries
+from napari_octseg.groundtruth.formats.drawn_boundaries import (
+    drawn_by_machine,
+    scan_of_boundaries,
+)
 from napari_octseg.groundtruth.formats.registry import ExchangeFormat
-from napari_octseg.groundtruth.graded_scan import Provenance
 from napari_octseg.groundtruth.pseudonyms import pseudonym_of
 from napari_octseg.groundtruth.scan_hash import scan_name
 from napari_octseg.io import read_volume
@@ -72,19 +72,7 @@ def _scan_of(volume: OCTVolume, path: Path) -> GradedScan:
     scan = scan_of_boundaries(
         scan_name(volume), volume, volume.boundaries, patient=pseudonym_of(path.stem)
     )
-    n_bscans = volume.n_bscans
-    return replace(
-        scan,
-        provenance=Provenance(
-            states=("predicted",) * n_bscans,
-            accepted=(False,) * n_bscans,
-            graders=("",) * n_bscans,
-            seconds=(0.0,) * n_bscans,
-            edit_um=(None,) * n_bscans,
-            origins=np.zeros((n_bscans, volume.width), np.uint8),
-            origin_names=(volume.device or "device",),
-        ),
-    )
+    return drawn_by_machine(scan, volume.device or "device")
 
 
 def _size(volume: OCTVolume) -> str:

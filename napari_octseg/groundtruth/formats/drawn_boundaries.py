@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_octseg.boundaries import (
     Boundaries,
     boundaries_to_labels,
@@ -14,6 +16,7 @@ from napari_octseg.boundaries import (
 )
 from napari_octseg.errors import ReadError, WriteError
 from napari_octseg.groundtruth.formats.importing import scan_of_others
+from napari_octseg.groundtruth.graded_scan import Provenance
 from napari_octseg.labels import BACKGROUND, LabelSet
 
 if TYPE_CHECKING:
@@ -66,6 +69,23 @@ def scan_of_boundaries(
         boundaries=boundaries,
     )
     return replace(scan, layers=layers)
+
+
+def drawn_by_machine(scan: GradedScan, machine: str) -> GradedScan:
+    """The scan with boundaries that a machine has drawn, and nobody has looked at."""
+    n_bscans = scan.volume.n_bscans
+    return replace(
+        scan,
+        provenance=Provenance(
+            states=("predicted",) * n_bscans,
+            accepted=(False,) * n_bscans,
+            graders=("",) * n_bscans,
+            seconds=(0.0,) * n_bscans,
+            edit_um=(None,) * n_bscans,
+            origins=np.zeros((n_bscans, scan.volume.width), np.uint8),
+            origin_names=(machine,),
+        ),
+    )
 
 
 def boundaries_of(scan: GradedScan, wanted_by: str) -> Boundaries:

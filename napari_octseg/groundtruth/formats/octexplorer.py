@@ -21,6 +21,7 @@ from napari_octseg.groundtruth.formats.bscan_order import (
 )
 from napari_octseg.groundtruth.formats.drawn_boundaries import (
     boundaries_of,
+    drawn_by_machine,
     scan_of_boundaries,
 )
 from napari_octseg.groundtruth.formats.exporting import export_folder
@@ -91,7 +92,8 @@ def read_labels_for(path: Path, volume: OCTVolume) -> GradedScan:
 
     The order of the B-scans in files of others is not written in them: it is the one
     in which the surfaces lie better on the edges of the image; where that is undecided,
-    from the top of the fundus downwards.
+    from the top of the fundus downwards. Nor do they tell whether a person has moved
+    what the algorithms have drawn: without our sidecar it is a machine's.
 
     Parameters
     ----------
@@ -125,7 +127,10 @@ def read_labels_for(path: Path, volume: OCTVolume) -> GradedScan:
         boundaries = Boundaries(boundaries.names, boundaries.heights[:, ::-1])
     name = file.name.removesuffix(".xml").removesuffix(_ENDING.removesuffix(".xml"))
     scan = scan_of_boundaries(name, volume, boundaries)
-    return read_sidecar(file.parent).completed(scan)
+    sidecar = read_sidecar(file.parent)
+    if scan.name in sidecar.entries:
+        return sidecar.completed(scan)
+    return drawn_by_machine(scan, "OCTExplorer")
 
 
 def _file_in(path: Path) -> Path:

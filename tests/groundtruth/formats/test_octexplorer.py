@@ -220,6 +220,17 @@ def test_files_of_version_3_are_read_in_the_order_of_their_surfaces(tmp_path):
     assert (proposed.labels[0, 12:15, 0] == 1).all()
 
 
+def test_what_the_algorithms_have_drawn_is_no_truth_until_somebody_accepts_it(
+    tmp_path,
+):
+    path = tmp_path / "eye_Surfaces_Iowa.xml"
+    path.write_text(version_3(2, 24, 8))
+    found = read_labels_for(path, OCTVolume(np.zeros((2, 24, 8), np.uint8)))
+    assert found.unanswered_bscans == (0, 1)
+    assert found.provenance.origin_names == ("OCTExplorer",)
+    assert not found.provenance.human_columns.any()
+
+
 def test_surfaces_of_another_scan_are_refused(tmp_path):
     path = tmp_path / "eye_Surfaces_Iowa.xml"
     path.write_text(version_3(2, 24, 8))
