@@ -78,7 +78,8 @@ def trained(plan: FineTunePlan, settings: TrainSettings) -> list[Progress]:
 
 def test_it_learns_the_new_and_keeps_the_old(planned: Planned, tmp_path: Path) -> None:
     four_patients(tmp_path / "ds")
-    steps = trained(*planned())
+    # The presets are gentler: the contrary of what is known takes more updates then.
+    steps = trained(*planned(learning_rate=0.005))
     first, last = steps[0], steps[-1]
     assert (first.done, last.done) == (0, 120)
     assert first.values["dice mine"] < 0.3
