@@ -363,3 +363,17 @@ def test_background_that_may_be_a_finding_is_not_graded_unless_there_is_none(
     assert np.array_equal(DataSet.open(folder).read(entry.name).labels, labels)
     said = run("add", folder, scan, file, "--none", "drusen", fails=True)
     assert "drusen" in said
+
+
+def test_labels_of_a_scan_that_is_known_stay_with_its_patient(
+    scan: Path, truth: Path, tmp_path: Path
+) -> None:
+    correct(scan)
+    run("add", truth, scan, "--patient", "John Smith")
+    run("export", truth, tmp_path / "tiff", "--format", "tiff")
+    # Without it the files do not tell the patient.
+    (tmp_path / "tiff" / "provenance.json").unlink()
+    said = run("import", truth, tmp_path / "tiff", "--format", "tiff")
+    assert f"of {pseudonym_of('john smith')}: version 2" in said
+    (entry,) = DataSet.open(truth).scans()
+    assert entry.patient == pseudonym_of("john smith")

@@ -318,7 +318,7 @@ def import_labels(
     from napari_octseg.groundtruth.data_set import DataSet
     from napari_octseg.groundtruth.graded_scan import accepted_as_is
     from napari_octseg.groundtruth.pseudonyms import grader_pseudonym, pseudonym_of
-    from napari_octseg.groundtruth.scan_hash import scan_name
+    from napari_octseg.groundtruth.scan_hash import scan_hash, scan_name
 
     data_set = DataSet.open(folder)
     found = read_scans(path, name, scan)
@@ -327,8 +327,9 @@ def import_labels(
         console.print(f"{plain(write_map)}: edit it, then import with --map")
         return
     chosen = read_map(mapping)
+    known = {entry.scan: entry.patient for entry in data_set.scans()}
     for one in found:
-        whose = patient or one.patient
+        whose = patient or known.get(scan_hash(one.volume), one.patient)
         scan_in = replace(
             fitting(one, data_set, chosen, none_of or ()),
             patient=whose if keep_names else pseudonym_of(whose),
