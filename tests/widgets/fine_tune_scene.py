@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -88,15 +89,16 @@ def comparison(gain: float, replay_gain: float = 0.0) -> Comparison:
 class Pulse:
     """For how long the window did not answer.
 
-    The time between two beats, less what its thread waited for a processor meanwhile:
-    other programs stretch that, and a machine in the cloud has few processors. Where
-    the system does not tell that, it is what the thread itself computed.
+    On a machine that has a processor to spare all the while that is the time between
+    two beats. On a busy one other programs stretch it, and the display, too, answers
+    late: then it is what this thread itself computed.
     """
 
     def __init__(self) -> None:
-        self._clock = _own_time if _WAITED.exists() else time.thread_time
-        self.n_beats, self.longest_ms = 0, 0.0
-        self._last = self._clock()
+        self._was_busy = _is_busy()
+        self.n_beats = 0
+        self._longest = [0.0, 0.0]
+        self._last = _times()
         self._timer = QTimer()
         self._timer.setInterval(5)
         self._timer.timeout.connect(self._beat)
@@ -105,22 +107,25 @@ class Pulse:
     def stop(self) -> float:
         """End; the longest time without an answer, in ms."""
         self._timer.stop()
-        return self.longest_ms
+        return 1000 * self._longest[self._was_busy or _is_busy()]
 
     def _beat(self) -> None:
-        now = self._clock()
-        self.longest_ms = max(self.longest_ms, 1000 * (now - self._last))
+        now = _times()
+        gaps = (after - before for after, before in zip(now, self._last, strict=True))
+        self._longest = list(map(max, self._longest, gaps))
         self._last = now
         self.n_beats += 1
 
 
-_WAITED = Path("/proc/thread-self/schedstat")
+def _times() -> tuple[float, float]:
+    """Seconds that went by, and those that this thread computed."""
+    return time.perf_counter(), time.thread_time()
 
 
-def _own_time() -> float:
-    """Seconds in which this thread computed, or waited for anything but a processor."""
-    _, waited_ns, _ = _WAITED.read_text().split()
-    return time.perf_counter() - int(waited_ns) / 1e9
+def _is_busy() -> bool:
+    if not hasattr(os, "getloadavg"):
+        return True
+    return os.getloadavg()[0] > (os.cpu_count() or 1) / 2
 
 
 class FineTuneScene:

@@ -10,8 +10,10 @@ from qtpy.QtWidgets import QMessageBox
 
 from napari_octseg.bundles.registry import find_bundle, list_bundles, user_models_dir
 from napari_octseg.engine.finetuning import run_folder
+from napari_octseg.engine.finetuning.lock import take_lock
 from napari_octseg.engine.finetuning.presets import PRESETS
 from napari_octseg.engine.finetuning.run import list_runs
+from napari_octseg.engine.finetuning.status import write_end
 from napari_octseg.groundtruth.data_set import DataSet
 from napari_octseg.io import read_volume
 from napari_octseg.labels import LabelSet
@@ -227,6 +229,17 @@ def test_a_crashed_run_can_be_resumed_and_what_then_goes_wrong_is_said(scene):
     scene.rest()
     assert not panel.run_view.isVisible()
     assert "nothing of it is left" in panel.status.text()
+
+
+def test_a_cancelled_run_can_be_resumed_though_its_worker_is_still_leaving(scene):
+    folder = scene.write_run()
+    lock = take_lock(folder / run_folder.LOCK)
+    panel = scene.open()
+    scene.until(lambda: panel.follower.is_following)
+    write_end(folder, "cancelled", "cancelled")
+    scene.until(panel.run_view.ends.isVisible)
+    assert panel.run_view.resume_button.isEnabled()
+    lock.release()
 
 
 def test_a_run_under_way_comes_before_those_that_wait(scene, bundle):
