@@ -77,9 +77,9 @@ def soft_boundaries(
     the one band that is the retina (`retina_band`): what looks like tissue elsewhere
     counts as background, what looks like background within counts as tissue.
 
-    Probabilities are sharpened before (their fourth power): an expectation over hundreds
-    of rows is moved by many small chances far from the boundary, as a network gives
-    them for a scanner it has seen little of.
+    Probabilities are sharpened before (their fourth power): an expectation over
+    hundreds of rows is moved by many small chances far from the boundary, as a network
+    gives them for a scanner it has seen little of.
 
     Parameters
     ----------

@@ -80,6 +80,8 @@ class FineTuneSettings:
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON holds them; paths are made absolute."""
         values = asdict(self)
+        if len(Path(self.model).parts) > 1:  # a folder, not a name
+            values["model"] = _absolute(Path(self.model))
         for name in _PATHS:
             if values[name] is not None:
                 values[name] = _absolute(values[name])

@@ -197,12 +197,16 @@ class RunState:
             yield self.fabric.to_device(images).to(memory_format=torch.channels_last)
 
     def validated(self, score: float) -> bool:
-        """Take note of the score of a validation; whether it is the best so far."""
+        """Take note of the score of a validation; whether none was better so far.
+
+        Of equal weights the later ones are kept: what nobody can measure yet (a class
+        that is not found at all) is learnt nevertheless.
+        """
         self.schedule.validated(score)
-        better = score > self.best
+        self.stale = 0 if score > self.best else self.stale + 1
+        is_best = score >= self.best
         self.best = max(score, self.best)
-        self.stale = 0 if better else self.stale + 1
-        return better
+        return is_best
 
     def save(self, run: Path, *, best: bool, seconds: float = 0.0) -> None:
         """Write ``last.pt``, and ``best.pt`` if the weights are the best so far."""

@@ -34,6 +34,9 @@ def test_relative_paths_mean_the_same_from_another_folder(
     values = settings.to_json()
     assert values["data_set"] == str(tmp_path / "ds")
     assert values["unlabelled"] == [str(tmp_path / "a")]
+    assert values["model"] == "m", "a name"
+    folder = FineTuneSettings("mine/m", Path("ds"), Path("run"))
+    assert folder.to_json()["model"] == str(tmp_path / "mine" / "m")
 
 
 @pytest.mark.parametrize(
