@@ -131,7 +131,9 @@ def test_labels_of_a_file_count_as_a_whole(
     data_set = DataSet.open(truth)
     found = data_set.read("eye")
     assert np.array_equal(found.labels, labels)
-    assert found.provenance is None
+    assert found.provenance is not None
+    assert found.provenance.accepted == (True,) * 3, "nobody said who drew them"
+    assert not found.provenance.human_columns.any()
     # Codes without names, counted from 1.
     tifffile.imwrite(bare, np.where(labels == IGNORE, IGNORE, labels + 1))
     assert "nothing new" in run("add", truth, scan, bare, "--first-code", "1")
@@ -143,6 +145,11 @@ def test_labels_of_a_file_count_as_a_whole(
     said = run("add", truth, scan, named)
     assert "choroid" in said
     assert (data_set.read("eye").labels[1, 9:15] == 2).all()
+    run("add", truth, scan, named, "--by-hand")
+    drawn = data_set.read("eye").provenance
+    assert drawn is not None
+    assert drawn.accepted == (False,) * 3
+    assert drawn.human_columns.all()
 
 
 def test_a_correction_with_other_classes_needs_a_table(

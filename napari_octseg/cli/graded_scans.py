@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from napari_octseg._console import complaints, plain
 from napari_octseg.errors import LabelError, ReadError
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
 
     from napari_octseg.groundtruth.class_mapping import ClassMapping
     from napari_octseg.groundtruth.data_set import DataSet
-    from napari_octseg.groundtruth.graded_scan import GradedScan
+    from napari_octseg.groundtruth.graded_scan import GradedScan, Provenance
     from napari_octseg.labels import LabelSet
     from napari_octseg.volume import OCTVolume
 
@@ -73,16 +76,22 @@ def labelled(
     patient: str,
     name: str,
     none_of: Sequence[str] = (),
+    by_hand: bool = False,
 ) -> GradedScan:
-    """Labels of a file, in the classes of the data set."""
+    """Labels of a file, in the classes of the data set.
+
+    Unless a person drew them (`by_hand`) they may be a model's: then it is recorded
+    that whoever adds them accepts them as they are.
+    """
     from napari_octseg.groundtruth.graded_scan import GradedScan
-    from napari_octseg.groundtruth.pseudonyms import pseudonym_of
+    from napari_octseg.groundtruth.pseudonyms import grader_pseudonym, pseudonym_of
     from napari_octseg.groundtruth.scan_hash import scan_name
     from napari_octseg.io.label_files import class_indices, read_labels
 
     file = read_labels(path)
     label_set = file.label_set or data_set.label_set
     same = label_set.names == data_set.label_set.names
+    who = grader_pseudonym(getpass.getuser())
     return fitting(
         GradedScan(
             name=name or scan_name(volume),
@@ -91,10 +100,26 @@ def labelled(
             labels=class_indices(file, label_set, first_code),
             label_set=label_set,
             layers=data_set.layers if same else (),
+            provenance=_of_a_file(volume, who, by_hand=by_hand),
         ),
         data_set,
         mapping,
         none_of,
+    )
+
+
+def _of_a_file(volume: OCTVolume, who: str, *, by_hand: bool) -> Provenance:
+    from napari_octseg.groundtruth.graded_scan import HUMAN, Provenance
+
+    n = volume.n_bscans
+    return Provenance(
+        states=("reviewed",) * n,
+        accepted=(not by_hand,) * n,
+        graders=(who,) * n,
+        seconds=(0.0,) * n,
+        edit_um=(None,) * n,
+        origins=np.zeros((n, volume.width), np.uint8),
+        origin_names=(HUMAN if by_hand else "file",),
     )
 
 

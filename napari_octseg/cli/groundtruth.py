@@ -113,13 +113,21 @@ def add(
     first_code: Annotated[
         int, typer.Option(help="Code of the background in labels without class names.")
     ] = 0,
+    by_hand: Annotated[
+        bool,
+        typer.Option(
+            "--by-hand",
+            help="A person drew the labels of the file. Otherwise it is recorded that "
+            "you accept them as they are.",
+        ),
+    ] = False,
     mapping: Mapping = None,
     none_of: NoneOf = None,
 ) -> None:
     """Add what was corrected of a scan, or labels from a file, as a new version.
 
     Of what was corrected only columns drawn by hand and reviewed B-scans count. Labels
-    from a file count as a whole: you answer for them.
+    from a file count as a whole: you answer for them, which is recorded.
     """
     from napari_octseg.groundtruth.data_set import DataSet
     from napari_octseg.io import read_volume
@@ -132,7 +140,14 @@ def add(
         found = corrected(data_set, volume, chosen, none_of=absent, **options)
     else:
         found = labelled(
-            data_set, volume, labels, chosen, first_code, none_of=absent, **options
+            data_set,
+            volume,
+            labels,
+            chosen,
+            first_code,
+            none_of=absent,
+            by_hand=by_hand,
+            **options,
         )
     _tell(data_set.add(found), found)
 

@@ -35,9 +35,7 @@ class ProgressView(QWidget):
         self.label.setText(text)
         self.show()
 
-    def advance(
-        self, progress: Progress, *, seconds_left: float | None = None
-    ) -> None:
+    def advance(self, progress: Progress, *, seconds_left: float | None = None) -> None:
         """Show one step of the task.
 
         Parameters

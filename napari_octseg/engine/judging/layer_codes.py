@@ -43,7 +43,9 @@ def layer_codes(
         [name for name, inside in zip(classes, row, strict=True) if inside]
         for row in table.membership
     ]
-    codes = [c for c, names in enumerate(members) if set(names) <= set(layers)]
+    codes = [
+        c for c, names in enumerate(members) if names and set(names) <= set(layers)
+    ]
     if not codes:
         return LayerCodes()
     all_names = boundary_names(list(layers))
