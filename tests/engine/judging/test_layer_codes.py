@@ -19,7 +19,7 @@ def test_codes_of_layers_have_boundaries() -> None:
         ("RNFL", "GCIPL"),
     )
     assert found.codes == (1,)
-    assert found.names == ("ILM", "IPL/INL")
+    assert found.names == ("ILM", "bottom of GCIPL")
 
 
 def test_a_code_that_stands_for_no_class_is_no_layer() -> None:
