@@ -113,7 +113,8 @@ def iter_train(
             values = _validate(state, run, clock, log)
             message = "before the first update" + _told(values)
             yield Progress(0, recipe.n_steps, message, values=values)
-        while not state.finished and not clock.is_over(state.step):
+        over = state.finished or clock.is_over(state.step)
+        while not over:
             rate = state.schedule.rate(state.step, clock.at(state.step))
             values = update(state, criterion, rate)
             if not math.isfinite(values["loss"]):
@@ -123,14 +124,18 @@ def iter_train(
                     "32-true; the best weights so far are kept",
                 )
             log.add(values)
-            total = clock.n_steps(state.step)
+            # Asked once: time that runs out a moment later is for the next update.
+            over = clock.is_over(state.step)
+            scores = {}
+            if over or clock.is_validation_due(state.step):
+                scores = _validate(state, run, clock, log)
+                over = over or state.finished or clock.is_over(state.step)
+            total = state.step if over else clock.n_steps(state.step)
             message = f"step {state.step} of {total}, loss {values['loss']:.3f}"
             if state.step == 1 and state.origin:
                 message += f"; {state.origin}"
-            if clock.is_validation_due(state.step):
-                scores = _validate(state, run, clock, log)
-                values |= scores
-                message += _told(scores)
+            message += _told(scores)
+            values |= scores
             yield Progress(state.step, total, message, values=values)
     return run / "best.pt"
 
