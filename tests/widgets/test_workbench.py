@@ -114,7 +114,7 @@ def test_the_picture_of_the_window(qtbot, viewer, tmp_path):
     workbench.tabs.setCurrentWidget(workbench.segment)
     workbench.segment.range_picker.one_button.setChecked(True)
     qtbot.mouseClick(workbench.segment.run_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not workbench.segment.is_busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not workbench.segment.is_busy, timeout=180_000)
     qtbot.waitUntil(workbench.segment.labels_view.isVisible)
     picture = viewer.screenshot(canvas_only=False, flash=False)
     assert picture.shape[1] >= 1000

@@ -190,7 +190,9 @@ def _recipe(
         "schedule": "cosine",
         "optimiser": "adamw",
         "momentum": 0.9,
-        "learning_rate": settings.learning_rate or preset.rate * parent.learning_rate,
+        # A parent that was fine-tuned itself has been treated as gently already.
+        "learning_rate": settings.learning_rate
+        or (1 if parent.fine_tunes else preset.rate) * parent.learning_rate,
         "batch_size": settings.batch_size or parent.batch_size,
         "adversarial": None,
         "seed": settings.seed,

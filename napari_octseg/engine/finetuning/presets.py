@@ -26,7 +26,8 @@ class Preset:
     scope
         As `Recipe.train_only`.
     rate
-        Largest learning rate, as a share of that of the model's own training.
+        Largest learning rate, as a share of that of the training that began the model;
+        a model that was fine-tuned goes on with its rate.
     n_replay, n_replay_held_out
         Images of each of the model's own data sets to train on, and to measure on; 0
         takes all.

@@ -149,6 +149,18 @@ def test_what_an_ancestor_was_trained_on_is_not_held_out_later(
     assert [s.name for s in second.recipe.sources] == ["mine", "phantom"]
 
 
+def test_the_rate_does_not_sink_from_one_fine_tuning_to_the_next(
+    plan: Plan, tmp_path: Path, recipe: Recipe, with_recipe: WithRecipe
+) -> None:
+    four_patients(tmp_path / "ds")
+    parent = with_recipe(name="other").folder.with_name("parent")
+    first = plan()
+    share = PRESETS["standard"].rate
+    assert first.recipe.learning_rate == pytest.approx(share * recipe.learning_rate)
+    accepted(first, parent, "second")
+    assert plan(model="second").recipe.learning_rate == first.recipe.learning_rate
+
+
 def test_a_split_that_now_holds_out_who_was_trained_on_is_refused(
     plan: Plan, tmp_path: Path
 ) -> None:
