@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_octseg.bundles.card import read_card, write_card
-from napari_octseg.bundles.registry import Bundle
+from napari_octseg.bundles.registry import Bundle, find_bundle
 from napari_octseg.engine.data.source import BlocksHeldOut
 from napari_octseg.engine.finetuning.plan import FineTunePlan, plan_fine_tune
 from napari_octseg.engine.finetuning.presets import PRESETS
@@ -150,10 +150,10 @@ def test_what_an_ancestor_was_trained_on_is_not_held_out_later(
 
 
 def test_the_rate_does_not_sink_from_one_fine_tuning_to_the_next(
-    plan: Plan, tmp_path: Path, recipe: Recipe, with_recipe: WithRecipe
+    plan: Plan, tmp_path: Path, recipe: Recipe
 ) -> None:
     four_patients(tmp_path / "ds")
-    parent = with_recipe(name="other").folder.with_name("parent")
+    parent = find_bundle("parent").folder
     first = plan()
     share = PRESETS["standard"].rate
     assert first.recipe.learning_rate == pytest.approx(share * recipe.learning_rate)
