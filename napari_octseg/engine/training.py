@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from napari_octseg.engine.recipe import Recipe
 
 
-_FEWEST_TO_CHOOSE = 4
-"""Held-out B-scans of the ground truth that may choose the weights."""
-
-
 @dataclass(frozen=True)
 class TrainSettings:
     """Where a training run finds its data, keeps its state and computes.
@@ -162,10 +158,8 @@ def _validate(
     if scores:
         score = score_of_choice(scores, state.start_scores, recipe)
         is_better = state.validated(score)
-    # Few B-scans choose by chance, and what a model knew before cannot tell which
-    # weights are best for ground truth: the last ones are then.
-    n_own = sum(sample.source == 0 for sample in state.data.validation)
-    is_judged = not recipe.fine_tunes or n_own >= _FEWEST_TO_CHOOSE
+    # What a model knew before cannot tell which weights are best for ground truth.
+    is_judged = not recipe.fine_tunes or f"dice {recipe.sources[0].name}" in scores
     values = scores | class_scores(overlaps, recipe, state.data.tables)
     log.write(state.step, values)
     state.save(run, best=is_better or not is_judged, seconds=clock.spent)

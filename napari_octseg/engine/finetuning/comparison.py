@@ -172,8 +172,7 @@ def _notes(unit: str, n: int, n_patients: int) -> list[str]:
         notes.append("There are too few held-out B-scans for an interval.")
     if n:
         notes.append(
-            "Where four or more held-out B-scans were looked at during the training, "
-            "they also chose the step whose weights are kept, which is slightly kind "
-            "to the candidate."
+            "The held-out B-scans also chose the step whose weights are kept, which is "
+            "slightly kind to the candidate."
         )
     return notes

@@ -186,33 +186,6 @@ def test_with_nothing_held_out_the_last_weights_are_kept(
     assert torch.load(settings.run / "best.pt")["step"] == 6
 
 
-@pytest.mark.parametrize(("n_validated", "kept"), [(2, 3), (0, 1)])
-def test_few_held_out_bscans_do_not_choose_the_weights(
-    planned: Planned,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    n_validated: int,
-    kept: int,
-) -> None:
-    scans = [
-        graded_scan(f"P{i}", [0, 3, 6, 9, 12], first_seed=100 + 20 * i)
-        for i in range(2)
-    ]
-    data_set = graded_set(tmp_path / "ds", *scans)
-    data_set.set_split({"P0": "train", "P1": "validation"})
-    plan, settings = planned(n_steps=3)
-    scores = iter([0.1, 0.6, 0.4, 0.3])
-
-    def falling(*_: object) -> dict[str, float]:
-        score = next(scores)
-        return {"dice": score, "dice mine": score}
-
-    monkeypatch.setattr("napari_octseg.engine.training.dice_scores", falling)
-    changes = {"n_validated": n_validated, "validate_every": 1}
-    list(iter_train(plan.recipe.model_copy(update=changes), settings))
-    assert torch.load(settings.run / "best.pt")["step"] == kept
-
-
 def test_the_time_ends_a_run_with_a_validation(
     planned: Planned, tmp_path: Path
 ) -> None:
