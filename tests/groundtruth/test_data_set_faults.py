@@ -8,7 +8,8 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,43 +132,41 @@ def test_a_writer_waits_until_the_other_one_has_moved_in(data_set: DataSet) -> N
     assert data_set.check() == []
 
 
-@pytest.fixture
-def full_disk() -> Iterator[Callable[[int], None]]:
-    """From the call on, the system refuses files that are longer than so many bytes."""
+@contextmanager
+def full_disk(n_bytes: int) -> Iterator[None]:
+    """Let the system refuse files that are longer than so many bytes.
+
+    Within a test alone: the log that the results are written to is such a file.
+    """
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda n: resource.setrlimit(resource.RLIMIT_FSIZE, (n, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("n_bytes", [10, 400, 4000])
-def test_a_full_disk_changes_nothing(
-    data_set: DataSet, n_bytes: int, full_disk: Callable[[int], None]
-) -> None:
-    resource = pytest.importorskip("resource")
+def test_a_full_disk_changes_nothing(data_set: DataSet, n_bytes: int) -> None:
     shape = (3, 64, 64)
     scan = plain_scan(1, shape=shape)
     noise = np.random.default_rng(0).integers(0, 4, shape, np.uint8)
     data_set.add(plain_scan(0, name="first"))
     before = files_of(data_set)
-    full_disk(n_bytes)
     for one in (scan, replace(scan, labels=noise)):
-        with pytest.raises(WriteError) as error:
+        with full_disk(n_bytes), pytest.raises(WriteError) as error:
             data_set.add(one)
         assert error.value.todo
-    full_disk(resource.RLIM_INFINITY)
     assert files_of(data_set) == before
     assert not list((data_set.folder / ".incoming").iterdir())
     assert_same(data_set.read(data_set.add(scan).name), scan)
 
 
-def test_a_full_disk_keeps_the_split(
-    data_set: DataSet, full_disk: Callable[[int], None]
-) -> None:
+def test_a_full_disk_keeps_the_split(data_set: DataSet) -> None:
     data_set.add(plain_scan())
     data_set.set_split({patient(1): "train"})
-    full_disk(5)
-    with pytest.raises(WriteError):
+    with full_disk(5), pytest.raises(WriteError):
         data_set.set_split({patient(1): "validation"})
     assert data_set.split() == {patient(1): "train"}
 
