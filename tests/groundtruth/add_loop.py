@@ -61,7 +61,7 @@ class Writer:
         try:
             while (one := self.pipe.recv()) != "done":
                 found.append(one)
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             pass
         self.process.join()
         self.pipe.close()
