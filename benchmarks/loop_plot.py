@@ -47,18 +47,18 @@ def draw(rows: Sequence[Corrected], path: Path) -> None:
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
+    highest = 0.0
     for way in (FIXED, TUNED):
         own = [row for row in rows if row.way == way]
         total = running_total(own)
-        axes.plot(range(len(total)), total, color=_COLOURS[way], linewidth=2)
-        axes.annotate(
-            f"{_WORDS[way]}: {total[-1]:.0f}",
-            (len(own), total[-1]),
-            xytext=(-8, 8 if way == FIXED else -16),
-            textcoords="offset points",
-            ha="right",
+        axes.plot(
+            range(len(total)),
+            total,
             color=_COLOURS[way],
+            linewidth=2,
+            label=f"{_WORDS[way]}: {total[-1]:.0f}",
         )
+        highest = max(highest, total[-1])
     first = [row for row in rows if row.way == TUNED]
     done = 0
     for name, group in groupby(first, key=lambda row: row.group):
@@ -76,8 +76,8 @@ def draw(rows: Sequence[Corrected], path: Path) -> None:
         if done < len(first):
             axes.axvline(done, color="#cccccc", linewidth=1)
     axes.set_xlim(0, done)
-    axes.set_ylim(0)
-    axes.margins(y=0.12)
+    axes.set_ylim(0, 1.12 * highest)
+    axes.legend(loc="lower right", frameon=False)
     axes.set_xlabel("B-scans finished (mean boundary error 1 px)")
     axes.set_ylabel("actions")
     for side in ("top", "right"):
