@@ -10,6 +10,7 @@ import pytest
 import tifffile
 from typer.testing import CliRunner
 
+from napari_octseg._console import complaints, console
 from napari_octseg.boundaries import Boundaries, boundaries_to_labels
 from napari_octseg.bundles.registry import find_bundle
 from napari_octseg.cli import app
@@ -35,7 +36,9 @@ SHAPE = (3, 32, 20)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCTSEG_SECRETS", str(tmp_path / "secrets"))
     monkeypatch.setenv("OCTSEG_JOURNALS", str(tmp_path / "journals"))
-    monkeypatch.setenv("COLUMNS", "200")
+    # Tables are as wide as the terminal was when the program was imported.
+    monkeypatch.setattr(console, "_width", 200)
+    monkeypatch.setattr(complaints, "_width", 200)
 
 
 def run(*arguments: object, fails: bool = False) -> str:
