@@ -28,25 +28,13 @@ def written_whole(path: Path) -> Iterator[Path]:
     WriteError
         If the folder does not exist or cannot be written to, or the disk is full.
     """
-    if not path.parent.is_dir():
-        raise WriteError(
-            f"There is no folder {path.parent}", todo="make it, or choose another"
-        )
-    try:
-        with tempfile.TemporaryDirectory(
-            prefix=f".{path.name}.", dir=path.parent, ignore_cleanup_errors=True
-        ) as folder:
-            target = Path(folder) / path.name
-            yield target
-            for companion in Path(folder).iterdir():
-                if companion != target:
-                    os.replace(companion, path.parent / companion.name)
-            os.replace(target, path)
-    except OSError as error:
-        raise WriteError(
-            f"{path.name} cannot be written: {error.strerror or error}",
-            todo="check the free space of the disk and who may write there",
-        ) from error
+    with _room_beside(path) as folder:
+        target = folder / path.name
+        yield target
+        for companion in folder.iterdir():
+            if companion != target:
+                os.replace(companion, path.parent / companion.name)
+        os.replace(target, path)
 
 
 @contextmanager
@@ -61,26 +49,33 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
         If `path` holds something already, its parent does not exist or cannot be
         written to, or the disk is full.
     """
-    if not path.parent.is_dir():
-        raise WriteError(
-            f"There is no folder {path.parent}", todo="make it, or choose another"
-        )
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise WriteError(
             f"{path} is there already",
             allowed="a new or empty folder",
             todo="choose another name",
         )
+    with _room_beside(path) as aside:
+        target = aside / path.name
+        target.mkdir()
+        yield target
+        if path.is_dir():
+            path.rmdir()  # Windows renames over no folder, not even an empty one
+        os.rename(target, path)
+
+
+@contextmanager
+def _room_beside(path: Path) -> Iterator[Path]:
+    """A hidden folder on the disk of `path`, gone at the end; faults as WriteError."""
+    if not path.parent.is_dir():
+        raise WriteError(
+            f"There is no folder {path.parent}", todo="make it, or choose another"
+        )
     try:
         with tempfile.TemporaryDirectory(
             prefix=f".{path.name}.", dir=path.parent, ignore_cleanup_errors=True
-        ) as aside:
-            target = Path(aside) / path.name
-            target.mkdir()
-            yield target
-            if path.is_dir():
-                path.rmdir()  # Windows renames over no folder, not even an empty one
-            os.rename(target, path)
+        ) as folder:
+            yield Path(folder)
     except OSError as error:
         raise WriteError(
             f"{path.name} cannot be written: {error.strerror or error}",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
-from superqt import QElidingLabel
 
 from napari_octseg.errors import OctsegError
 from napari_octseg.widgets._tasks import RunningTask, as_task, while_alive
 from napari_octseg.widgets._text import counted, red
+from napari_octseg.widgets._text_labels import name_label
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,11 +60,7 @@ class DataSetLine(QGroupBox):
         self._folder = folder
         self._reading: RunningTask | None = None
         self.facts: DataSetFacts | None = None
-        self.name_label = QElidingLabel()
-        self.name_label.setElideMode(Qt.TextElideMode.ElideMiddle)
-        font = self.name_label.font()
-        font.setBold(True)
-        self.name_label.setFont(font)
+        self.name_label = name_label()
         self.change_button = QPushButton("Change…")
         self.change_button.setToolTip("Choose, make or fill a data set")
         self.summary = QLabel()

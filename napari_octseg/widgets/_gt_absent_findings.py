@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
-from napari_octseg.widgets._gt_task_row import wrapped_label
 from napari_octseg.widgets._text import amber
+from napari_octseg.widgets._text_labels import wrapped_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QFileDialog,
     QGroupBox,
@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from napari_octseg.engine.progress import Progress
 from napari_octseg.errors import OctsegError
@@ -25,12 +24,13 @@ from napari_octseg.widgets._gt_new_data_set import NewDataSetDialog
 from napari_octseg.widgets._gt_short_table import ShortTable
 from napari_octseg.widgets._gt_split_box import split_text
 from napari_octseg.widgets._gt_summary import iter_summary
-from napari_octseg.widgets._gt_task_row import TaskRow, wrapped_label
+from napari_octseg.widgets._gt_task_row import TaskRow
 from napari_octseg.widgets._legend import swatch
 from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._plain_table import PlainTable, number_item
 from napari_octseg.widgets._tasks import RunningTask, while_alive
 from napari_octseg.widgets._text import amber, counted
+from napari_octseg.widgets._text_labels import name_label, wrapped_label
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -75,11 +75,7 @@ class DataSetBox(QGroupBox):
         panel.closing.connect(self._forget)
 
     def _build(self, panel: Panel) -> None:
-        self.name_label = QElidingLabel()
-        self.name_label.setElideMode(Qt.TextElideMode.ElideMiddle)
-        font = self.name_label.font()
-        font.setBold(True)
-        self.name_label.setFont(font)
+        self.name_label = name_label()
         self.new_button = QPushButton("New…")
         self.open_button = QPushButton("Open…")
         self.facts = wrapped_label()

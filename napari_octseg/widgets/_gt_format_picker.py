@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from napari_octseg.groundtruth.formats.registry import FORMATS
 from napari_octseg.widgets._choosers import NarrowComboBox
-from napari_octseg.widgets._gt_task_row import wrapped_label
 from napari_octseg.widgets._kept import keep_choice, kept_choice
+from napari_octseg.widgets._text_labels import wrapped_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -30,11 +30,12 @@ from napari_octseg.widgets._gt_import_task import (
 )
 from napari_octseg.widgets._gt_mapping_table import MappingTable
 from napari_octseg.widgets._gt_patient_field import PatientField
-from napari_octseg.widgets._gt_task_row import TaskRow, wrapped_label
+from napari_octseg.widgets._gt_task_row import TaskRow
 from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._panel_in_front import panel_in_front
 from napari_octseg.widgets._start_box import known_grader
 from napari_octseg.widgets._text import amber
+from napari_octseg.widgets._text_labels import wrapped_label
 
 if TYPE_CHECKING:
     from pathlib import Path

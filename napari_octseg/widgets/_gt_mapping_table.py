@@ -24,11 +24,11 @@ from napari_octseg.groundtruth.class_mapping import (
     write_mapping,
 )
 from napari_octseg.widgets._choosers import NarrowComboBox
-from napari_octseg.widgets._gt_task_row import wrapped_label
 from napari_octseg.widgets._legend import swatch
 from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._plain_table import PlainTable
 from napari_octseg.widgets._text import amber
+from napari_octseg.widgets._text_labels import wrapped_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

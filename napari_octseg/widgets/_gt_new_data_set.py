@@ -23,9 +23,9 @@ from napari_octseg.bundles.registry import list_models
 from napari_octseg.errors import OctsegError
 from napari_octseg.groundtruth.data_set import DataSet
 from napari_octseg.widgets._choosers import NarrowComboBox
-from napari_octseg.widgets._gt_task_row import wrapped_label
 from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._starts import Start, empty_starts
+from napari_octseg.widgets._text_labels import wrapped_label
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget

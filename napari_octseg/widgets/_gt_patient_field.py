@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
 from napari_octseg.errors import OctsegError
 from napari_octseg.groundtruth.pseudonyms import pseudonym_of
 from napari_octseg.widgets._choosers import NarrowComboBox
-from napari_octseg.widgets._gt_task_row import wrapped_label
 from napari_octseg.widgets._text import red
+from napari_octseg.widgets._text_labels import wrapped_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

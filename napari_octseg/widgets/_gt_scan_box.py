@@ -7,16 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QGroupBox,
-    QMessageBox,
     QPushButton,
     QTableWidgetItem,
     QVBoxLayout,
 )
-from superqt import QElidingLabel
 
 from napari_octseg.editing.harvest import gathered, harvest
 from napari_octseg.engine.progress import Progress
@@ -32,16 +29,18 @@ from napari_octseg.widgets._gt_scan_facts import (
     harvest_text,
     state_rows,
 )
-from napari_octseg.widgets._gt_task_row import TaskRow, wrapped_label
+from napari_octseg.widgets._gt_task_row import TaskRow
 from napari_octseg.widgets._layers import volume_of
 from napari_octseg.widgets._legend import swatch
 from napari_octseg.widgets._messages import show_error
+from napari_octseg.widgets._order_question import ask_about_order
 from napari_octseg.widgets._plain_table import PlainTable, number_item
 from napari_octseg.widgets._resume_list import day_text
 from napari_octseg.widgets._review_facts import STATE_COLOURS, STATE_TEXTS
 from napari_octseg.widgets._save_labels import order_check_of
 from napari_octseg.widgets._tasks import as_task
 from napari_octseg.widgets._text import counted
+from napari_octseg.widgets._text_labels import name_label, wrapped_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -86,11 +85,7 @@ class ScanBox(QGroupBox):
         self.refresh()
 
     def _build(self, panel: Panel) -> None:
-        self.name_label = QElidingLabel()
-        self.name_label.setElideMode(Qt.TextElideMode.ElideMiddle)
-        font = self.name_label.font()
-        font.setBold(True)
-        self.name_label.setFont(font)
+        self.name_label = name_label()
         self.table = PlainTable()
         self.facts = wrapped_label()
         self.known = wrapped_label()
@@ -285,19 +280,7 @@ class ScanBox(QGroupBox):
         if not n_violations:
             self._add()
             return
-        places = "one place" if n_violations == 1 else f"{n_violations} places"
-        question = QMessageBox(self.window())
-        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        question.setIcon(QMessageBox.Icon.Warning)
-        question.setWindowTitle("Add to data set")
-        question.setText(f"Layers are out of order in {places}.")
-        question.setInformativeText(
-            "“Order of the layers” on the Correct tab lists and repairs them."
-        )
-        anyway = question.addButton("Add anyway", QMessageBox.ButtonRole.AcceptRole)
-        question.addButton(QMessageBox.StandardButton.Cancel)
-        anyway.clicked.connect(self._add)
-        question.open()
+        ask_about_order(self, "Add to data set", "Add anyway", n_violations, self._add)
 
     def _add(self) -> None:
         grading, image = self._correction.grading, self._correction.image_layer

@@ -13,12 +13,12 @@ from napari_octseg.errors import OctsegError
 from napari_octseg.groundtruth.data_set import DataSet
 from napari_octseg.groundtruth.split import TRAIN, VALIDATION
 from napari_octseg.widgets._gt_short_table import ShortTable
-from napari_octseg.widgets._gt_task_row import wrapped_label
 from napari_octseg.widgets._legend import swatch
 from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._plain_table import number_item
 from napari_octseg.widgets._tasks import RunningTask, as_task
 from napari_octseg.widgets._text import amber, counted
+from napari_octseg.widgets._text_labels import wrapped_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable

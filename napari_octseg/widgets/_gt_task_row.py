@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -17,6 +15,7 @@ from qtpy.QtWidgets import (
 from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._progress_view import ProgressView
 from napari_octseg.widgets._tasks import RunningTask, while_alive
+from napari_octseg.widgets._text_labels import wrapped_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -124,11 +123,3 @@ class TaskRow(QWidget):
         self.progress_view.end()
         self.cancel_button.hide()
         self.busy_changed.emit(False)
-
-
-def wrapped_label(text: str = "") -> QLabel:
-    """A label that wraps, and whose long words do not widen the panel."""
-    label = QLabel(text)
-    label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    return label

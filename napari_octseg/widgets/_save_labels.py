@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
     QLabel,
-    QMessageBox,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -22,6 +20,7 @@ from qtpy.QtWidgets import (
 from napari_octseg.boundaries import Boundaries
 from napari_octseg.widgets._layers import facts_of, shares_memory
 from napari_octseg.widgets._messages import show_error
+from napari_octseg.widgets._order_question import ask_about_order
 from napari_octseg.widgets._tasks import RunningTask, as_task, while_alive
 
 if TYPE_CHECKING:
@@ -110,19 +109,13 @@ class LabelsSaver(QWidget):
         if not n_violations:
             self._choose_file(layer)
             return
-        places = "one place" if n_violations == 1 else f"{n_violations} places"
-        question = QMessageBox(self.window())
-        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        question.setIcon(QMessageBox.Icon.Warning)
-        question.setWindowTitle("Save labels")
-        question.setText(f"Layers are out of order in {places}.")
-        question.setInformativeText(
-            "“Order of the layers” on the Correct tab lists and repairs them."
+        ask_about_order(
+            self,
+            "Save labels",
+            "Save anyway",
+            n_violations,
+            lambda: self._choose_file(layer),
         )
-        anyway = question.addButton("Save anyway", QMessageBox.ButtonRole.AcceptRole)
-        question.addButton(QMessageBox.StandardButton.Cancel)
-        anyway.clicked.connect(lambda: self._choose_file(layer))
-        question.open()
 
     def _choose_file(self, layer: Labels) -> None:
         name, _ = QFileDialog.getSaveFileName(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from eyepy import EyeVolume
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from napari_octseg.boundaries import Boundaries, boundaries_to_labels, boundary_names
 from napari_octseg.errors import ReadError
@@ -22,20 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_octseg.groundtruth.graded_scan import GradedScan
-
-
-@settings(max_examples=25, deadline=None)
-@given(data=st.data())
-def test_what_is_written_is_read_back(
-    data: st.DataObject, any_scans: Any, same: Callable[..., None]
-) -> None:
-    scans = data.draw(any_scans)
-    with tempfile.TemporaryDirectory() as folder:
-        write(scans, Path(folder) / "out")
-        found = {one.name: one for one in read(Path(folder) / "out")}
-    assert len(found) == len(scans)
-    for wanted in scans:
-        same(found[wanted.name], wanted)
 
 
 def test_eyepy_sees_pixels_masks_heights_and_spacing(

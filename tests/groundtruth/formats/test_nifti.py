@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from napari_octseg.errors import ReadError, WriteError
 from napari_octseg.groundtruth.formats.nifti import read, write
@@ -22,20 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_octseg.groundtruth.graded_scan import GradedScan
-
-
-@settings(max_examples=25, deadline=None)
-@given(data=st.data())
-def test_what_is_written_is_read_back(
-    data: st.DataObject, any_scans: Any, same: Callable[..., None]
-) -> None:
-    scans = data.draw(any_scans)
-    with tempfile.TemporaryDirectory() as folder:
-        write(scans, Path(folder) / "out")
-        found = {one.name: one for one in read(Path(folder) / "out")}
-    assert len(found) == len(scans)
-    for wanted in scans:
-        same(found[wanted.name], replace(wanted, boundaries=None))
 
 
 def test_simpleitk_sees_axes_and_spacing(

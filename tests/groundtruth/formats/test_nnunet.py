@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,20 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari_octseg.groundtruth.graded_scan import GradedScan
-
-
-@settings(max_examples=25, deadline=None)
-@given(data=st.data())
-def test_what_is_written_is_read_back(
-    data: st.DataObject, any_scans: Any, same: Callable[..., None]
-) -> None:
-    scans = data.draw(any_scans)
-    with tempfile.TemporaryDirectory() as folder:
-        write(scans, Path(folder) / "out")
-        found = {one.name: one for one in read(Path(folder) / "out")}
-    assert len(found) == len(scans)
-    for wanted in scans:
-        same(found[wanted.name], replace(wanted, boundaries=None))
 
 
 @pytest.mark.parametrize("spacing", [(60.0, 3.87, 11.5), (None, None, None)])

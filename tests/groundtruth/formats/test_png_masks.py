@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,32 +11,16 @@ import imageio.v3 as iio
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from napari_octseg.errors import LabelError, ReadError, WriteError
-from napari_octseg.groundtruth.formats.png_masks import as_integers, read, write
+from napari_octseg.groundtruth.formats.png_masks import read, write
 from napari_octseg.labels import LabelSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_octseg.groundtruth.graded_scan import GradedScan
-
-
-@settings(max_examples=25, deadline=None)
-@given(data=st.data())
-def test_what_is_written_is_read_back(
-    data: st.DataObject, any_scans: Any, same: Callable[..., None]
-) -> None:
-    scans = data.draw(any_scans)
-    with tempfile.TemporaryDirectory() as folder:
-        write(scans, Path(folder) / "out")
-        found = read(Path(folder) / "out")
-    assert len(found) == len(scans)
-    for one, wanted in zip(found, scans, strict=True):
-        same(one, as_integers(wanted))
 
 
 def test_pillow_sees_class_indices_and_colours(

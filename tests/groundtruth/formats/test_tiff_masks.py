@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from napari_octseg.errors import LabelError, ReadError
 from napari_octseg.groundtruth.formats.tiff_masks import read, write
@@ -20,20 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_octseg.groundtruth.graded_scan import GradedScan
-
-
-@settings(max_examples=25, deadline=None)
-@given(data=st.data())
-def test_what_is_written_is_read_back(
-    data: st.DataObject, any_scans: Any, same: Callable[..., None]
-) -> None:
-    scans = data.draw(any_scans)
-    with tempfile.TemporaryDirectory() as folder:
-        write(scans, Path(folder) / "out")
-        found = {one.name: one for one in read(Path(folder) / "out")}
-    assert len(found) == len(scans)
-    for wanted in scans:
-        same(found[wanted.name], wanted)
 
 
 def test_tifffile_sees_unchanged_pixels_and_the_spacing(
