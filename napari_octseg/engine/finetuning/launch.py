@@ -30,7 +30,8 @@ def launch(folder: Path) -> int:
 
     Returns
     -------
-    Its process number.
+    Its process number, which is in ``worker.pid`` too: one that dies before it takes
+    its lock is missed by that.
 
     Raises
     ------
@@ -60,6 +61,7 @@ def launch(folder: Path) -> int:
             todo="close other programs, then resume the run",
         ) from error
     _children.append(child)
+    (folder / run_folder.PID).write_text(str(child.pid))
     return child.pid
 
 

@@ -106,8 +106,7 @@ def read_status(folder: Path) -> RunStatus:
             return status
         is_alive = is_held(folder / run_folder.LOCK)
         if not is_alive and status.pid is None:
-            # Asked for, and not there yet.
-            is_alive = time.time() - status.launched < _START_S
+            is_alive = _is_starting(folder, status)
         if is_alive:
             return replace(status, is_alive=True)
         # It looks like a crash, unless the worker came to its end just now.
@@ -115,6 +114,20 @@ def read_status(folder: Path) -> RunStatus:
         if again == status:
             return status
         status = again
+
+
+def _is_starting(folder: Path, status: RunStatus) -> bool:
+    """Whether a worker that was asked for may still come to its lock."""
+    if time.time() - status.launched >= _START_S:
+        return False
+    try:
+        worker = psutil.Process(int((folder / run_folder.PID).read_text()))
+        is_zombie: bool = worker.status() == psutil.STATUS_ZOMBIE
+        return not is_zombie
+    except (FileNotFoundError, ValueError):
+        return True  # the system is about to start it
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _read(folder: Path) -> RunStatus:
@@ -136,6 +149,7 @@ def _read(folder: Path) -> RunStatus:
 def write_launched(folder: Path, phase: Phase, *, stopped_early: bool) -> None:
     """Say that a worker has been asked for, before there is one."""
     now = time.time()
+    (folder / run_folder.PID).unlink(missing_ok=True)  # of the worker before
     _write(
         folder,
         RunStatus(

@@ -56,7 +56,7 @@ class WorstFinder:
         classes = card.label_set.names
         return tuple(
             WorstBscan(
-                name=bscan.name,
+                name=_name_of(bscan),
                 image=bscan.volume.bscan_as_shown(bscan.index),
                 truth=truth_of(bscan, classes, after),
                 before=self._before[id(bscan)][0],
@@ -66,6 +66,13 @@ class WorstFinder:
             )
             for dice, bscan, after in self._kept
         )
+
+
+def _name_of(bscan: LabelledBscan) -> str:
+    if bscan.source.kind != "ground truth":
+        return bscan.name
+    scan, _, _ = bscan.name.rpartition("/")
+    return f"{scan}, B-scan {bscan.index + 1}"
 
 
 def truth_of(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from napari_octseg.engine.finetuning import run as run_module
@@ -47,6 +50,21 @@ def test_a_worker_that_was_asked_for_counts_as_alive_for_a_while(
     late = time.time() + 1000
     monkeypatch.setattr(time, "time", lambda: late)
     assert read_status(run).has_crashed
+
+
+def test_a_worker_that_dies_before_it_takes_its_lock_is_missed_at_once(
+    run: Path,
+) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    (run / run_folder.PID).write_text(str(child.pid))
+    assert read_status(run).is_alive
+    child.kill()
+    psutil.wait_procs([psutil.Process(child.pid)], timeout=10)
+    assert read_status(run).has_crashed
+    child.communicate()
+    assert read_status(run).has_crashed
+    write_launched(run, "preparing", stopped_early=False)
+    assert read_status(run).is_alive, "another one is on its way"
 
 
 def test_a_process_that_has_the_number_of_a_dead_worker_is_not_taken_for_it(
