@@ -168,9 +168,11 @@ def within_retina(
     `retina_mask.retina_mask`, found without a layer model; `above` and `below` are its
     margins in rows of 360.
     """
+    clamped = np.isin(labels, [context.index(c) for c in classes])
+    if not clamped.any():
+        return labels
     size = (labels.shape[0], labels.shape[1])
     retina = retina_mask(context.image_at(size), above=above, below=below)
-    clamped = np.isin(labels, [context.index(c) for c in classes])
     return np.where(clamped & ~retina, np.uint8(0), labels)
 
 

@@ -31,6 +31,8 @@ _BRIGHT = 0.75
 """Tissue near edges is brighter than this share of Otsu's threshold."""
 _REACH = 31
 """Rows around an edge in which bright pixels are tissue."""
+_BAR = (3, 9)
+"""Rows and columns of the smallest tissue, and of the smallest wedge of white."""
 _GAP = (45, 9)
 """Rows and columns of dark layers, cysts and shadows that are closed."""
 _SAG = (121, 61)
@@ -148,7 +150,12 @@ def _working_image(image: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _tissue(grey: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Bright pixels near edges of structure, with gaps closed."""
-    from scipy.ndimage import binary_closing, binary_dilation, binary_opening
+    from scipy.ndimage import (
+        binary_dilation,
+        grey_closing,
+        grey_opening,
+        maximum_filter1d,
+    )
     from skimage.filters import threshold_otsu
 
     white = grey > _WHITE
@@ -162,18 +169,21 @@ def _tissue(grey: NDArray[np.float32]) -> NDArray[np.bool_]:
     # The mean of a whole scan, of which a crop lacks what is featureless.
     edge = change > _EDGE * change.sum() / (SIZE[0] * SIZE[1])
     bright = smooth > _BRIGHT * threshold_otsu(smooth)  # type: ignore[no-untyped-call]
-    tissue = edge | (bright & binary_dilation(edge, np.ones((_REACH, 1))))
+    # As grey filters, boxes run along one axis after the other; as binary ones slowly,
+    # pixel by pixel. Outside of the image is nothing.
+    near = maximum_filter1d(edge.view(np.uint8), _REACH, axis=0, mode="constant")
+    tissue = edge | (bright & near.view(bool))
     # Wedges and lines of white; lone white pixels are specular tissue.
-    bar = np.ones((3, 9))
-    tissue &= ~binary_dilation(binary_opening(white, bar), iterations=4)
+    bars = grey_opening(white.view(np.uint8), _BAR, mode="constant")
+    tissue &= ~binary_dilation(bars, iterations=4)
     frame = round(_TOP_AND_BOTTOM * len(grey) / SIZE[0])
     tissue[:frame] = tissue[len(grey) - frame :] = False
-    tissue = binary_opening(tissue, bar)
+    tissue = grey_opening(tissue.view(np.uint8), _BAR, mode="constant")
     # The image goes on beyond its sides: what touches them is not worn off.
     half = max(_GAP)
     wide = np.pad(tissue, ((half, half), (half, half)), mode="edge")
-    closed = binary_closing(wide, np.ones(_GAP))
-    result: NDArray[np.bool_] = closed[half:-half, half:-half]
+    closed = grey_closing(wide, _GAP)
+    result: NDArray[np.bool_] = closed[half:-half, half:-half] > 0
     return result
 
 
