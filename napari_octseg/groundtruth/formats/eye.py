@@ -10,7 +10,10 @@ import numpy as np
 
 from napari_octseg.boundaries import boundaries_to_labels
 from napari_octseg.errors import ReadError
-from napari_octseg.groundtruth.formats.drawn_boundaries import scan_of_boundaries
+from napari_octseg.groundtruth.formats.drawn_boundaries import (
+    drawn_by_machine,
+    scan_of_boundaries,
+)
 from napari_octseg.groundtruth.formats.exporting import export_folder
 from napari_octseg.groundtruth.formats.importing import scan_of_others
 from napari_octseg.groundtruth.formats.registry import ExchangeFormat
@@ -59,7 +62,8 @@ def read(path: Path) -> list[GradedScan]:
     path
         One file, or a folder of them. Of files without masks the layers between the
         boundaries are the labels; so are those of an export whose boundaries, but not
-        its masks, were edited since.
+        its masks, were edited since. Boundaries alone, in a file that is not ours, are
+        a machine's: eyepy keeps so what the device has segmented.
 
     Raises
     ------
@@ -72,11 +76,11 @@ def read(path: Path) -> list[GradedScan]:
             f"{path} has no {_SUFFIX} files", todo="choose the folder they lie in"
         )
     sidecar = read_sidecar(files[0].parent)
-    scans = [sidecar.completed(_read_scan(file)) for file in files]
+    scans = [sidecar.completed(_read_scan(file, sidecar)) for file in files]
     return [_with_layers_as_drawn(scan, sidecar) for scan in scans]
 
 
-def _read_scan(file: Path) -> GradedScan:
+def _read_scan(file: Path, sidecar: Sidecar) -> GradedScan:
     volume = read_volume(file, lazy_bytes=sys.maxsize)
     labels, label_set, boundaries = volume.labels, volume.label_set, volume.boundaries
     if labels is not None and label_set is not None:
@@ -88,7 +92,10 @@ def _read_scan(file: Path) -> GradedScan:
             f"{file.name} holds neither masks nor boundaries",
             allowed="a scan that somebody has segmented",
         )
-    return scan_of_boundaries(file.stem, volume, boundaries)
+    scan = scan_of_boundaries(file.stem, volume, boundaries)
+    if scan.name in sidecar.entries:
+        return scan
+    return drawn_by_machine(scan, volume.device or "device")
 
 
 def _with_layers_as_drawn(scan: GradedScan, sidecar: Sidecar) -> GradedScan:

@@ -81,6 +81,10 @@ def test_layers_of_others_are_the_labels_where_there_are_no_masks(
     assert list(scan.labels[1, :, 4]) == [0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0]
     assert scan.volume.spacing.axial is None
     assert scan.volume.localizer is None
+    # eyepy keeps so what a device has segmented: nobody answers for it yet.
+    assert scan.provenance is not None
+    assert scan.provenance.states == ("predicted", "predicted")
+    assert scan.provenance.origin_names == ("device",)
 
 
 def test_a_file_without_masks_and_boundaries_is_refused(tmp_path: Path) -> None:
