@@ -212,7 +212,8 @@ def read_sidecar(folder: Path) -> Sidecar:
 
 def _completed(scan: GradedScan, entry: Mapping[str, Any]) -> GradedScan:
     volume, label_set, layers = scan.volume, scan.label_set, scan.layers
-    if scan_hash(volume) == entry["scan_hash"]:
+    has_its_pixels = scan_hash(volume) == entry["scan_hash"]
+    if has_its_pixels:
         volume = volume_of(volume.data, entry)
     classes = LabelSet(tuple(LabelClass(*told) for told in entry["classes"]))
     if _are_same(label_set, classes):
@@ -226,7 +227,8 @@ def _completed(scan: GradedScan, entry: Mapping[str, Any]) -> GradedScan:
         boundaries=_in_order(scan.boundaries, entry["boundaries"]),
     )
     is_unchanged = (
-        label_set == classes
+        has_its_pixels
+        and label_set == classes
         and _hash_of(whole.labels) == entry["labels_sha256"]
         and _hash_of_heights(whole) in (None, entry["boundaries_sha256"])
     )

@@ -84,13 +84,14 @@ def test_what_a_format_cannot_hold_comes_back(
     same(_read_back(tmp_path, scan), scan)
 
 
-def test_other_pixels_do_not_get_the_spacing(
+def test_other_pixels_get_neither_the_spacing_nor_the_provenance(
     tmp_path: Path, scan_of: Callable[..., GradedScan]
 ) -> None:
     scan = scan_of()
     other = replace(scan, volume=OCTVolume(np.zeros(scan.volume.shape, np.uint8)))
     found = _read_back(tmp_path, scan, replace(other, provenance=None))
     assert tuple(found.volume.spacing) == (None, None, None)
+    assert found.provenance is None
 
 
 def test_other_labels_do_not_get_the_provenance(
