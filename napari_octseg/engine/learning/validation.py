@@ -63,13 +63,13 @@ def held_out_overlaps(
 def dice_scores(overlaps: list[list[Overlap]], recipe: Recipe) -> dict[str, float]:
     """``dice``, the mean over the sources, and ``dice <source>`` over its codes.
 
-    Left out are code 0 (background) and, as in a `Score`, codes that neither side has.
-    Empty if nothing is held out. Where a model is fine-tuned, ground truth counts as
-    much as all that the model knew before.
+    Left out are code 0 (background) and codes that nobody labelled there: one pixel of
+    them would count as much as a whole class. Empty if nothing is held out. Where a
+    model is fine-tuned, ground truth counts as much as all that it knew before.
     """
     scores = {}
     for source, own in zip(recipe.sources, overlaps, strict=True):
-        judged = [o.dice for o in own[1:] if o.predicted or o.true]
+        judged = [o.dice for o in own[1:] if o.true]
         if judged:
             scores[f"dice {source.name}"] = sum(judged) / len(judged)
     if not scores:
@@ -121,7 +121,7 @@ def class_scores(
         f"dice {source.name} / {name}": one.dice
         for source, own, table in zip(recipe.sources, overlaps, tables, strict=True)
         for one, name in list(zip(own, table.names, strict=False))[1:]
-        if one.predicted or one.true
+        if one.true
     }
 
 

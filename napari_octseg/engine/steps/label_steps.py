@@ -140,12 +140,14 @@ def raspnet(
 
 
 def threshold(
-    labels: Labels, context: Context, *, name: str | int, least: float
+    labels: Labels, context: Context, *, least: Mapping[str, float]
 ) -> Labels:
-    """`vessel_shape.threshold_class` of the class `name`."""
+    """`vessel_shape.threshold_classes`; `least` by class name."""
     size = (labels.shape[0], labels.shape[1])
-    shares = context.probabilities_at(size)
-    return vessel_shape.threshold_class(labels, shares, context.index(name), least)
+    limits = {context.index(name): limit for name, limit in least.items()}
+    return vessel_shape.threshold_classes(
+        labels, context.probabilities_at(size), limits
+    )
 
 
 def skeleton(labels: Labels, context: Context, *, name: str | int) -> Labels:

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 
-def threshold_class(
+def threshold_classes(
     labels: NDArray[np.uint8],
     probabilities: NDArray[np.float32],
-    index: int,
-    least: float,
+    least: Mapping[int, float],
 ) -> NDArray[np.uint8]:
-    """Labels in which one class is where its probability is high enough.
+    """Labels in which some classes are where their probability is high enough.
 
     Parameters
     ----------
@@ -24,17 +25,21 @@ def threshold_class(
         (height, width) class indices, the most likely ones.
     probabilities
         (n_classes, height, width).
-    index
-        The class. Where it falls short, the most likely other class takes the pixel.
     least
-        Smallest probability of the class. Lower finds more and thinner vessels.
+        Smallest probability by class index; lower finds more, as thinner vessels do.
+        The most likely of the classes that reach theirs takes the pixel; where one
+        falls short, the most likely class without a limit.
     """
-    reached = probabilities[index] >= least
+    limited = np.fromiter(least, np.intp)
+    limits = np.array([least[index] for index in limited], np.float32)[:, None, None]
+    own = probabilities[limited]
+    own = np.where(own >= limits, own, np.float32(-1))
+    best = limited[own.argmax(axis=0)].astype(np.uint8)
     others = probabilities.copy()
-    others[index] = -1
+    others[limited] = -1
     second = others.argmax(axis=0).astype(np.uint8)
-    lost = (labels == index) & ~reached
-    return np.where(reached, np.uint8(index), np.where(lost, second, labels))
+    kept = np.where(np.isin(labels, limited), second, labels)
+    return np.where(own.max(axis=0) >= 0, best, kept)
 
 
 def skeleton(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -140,9 +140,10 @@ def test_validation_evaluate_and_ship_agree(
     assert mean == pytest.approx(score.dice["mean"], abs=1e-4)
 
 
-def test_a_code_that_neither_side_has_is_no_success(recipe: Recipe) -> None:
-    nothing, half = Overlap(0, 0, 0), Overlap(1, 2, 2)
-    scores = dice_scores([[half, half, nothing], [half, nothing]], recipe)
+@pytest.mark.parametrize("n_found", [0, 1])
+def test_a_code_that_nobody_labelled_says_nothing(recipe: Recipe, n_found: int) -> None:
+    absent, half = Overlap(0, n_found, 0), Overlap(1, 2, 2)
+    scores = dice_scores([[half, half, absent], [half, absent]], recipe)
     assert scores == {"dice": 0.5, "dice stripes": 0.5}
 
 

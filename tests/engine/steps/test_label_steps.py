@@ -84,7 +84,7 @@ def test_an_unknown_class_is_refused_with_the_known_ones() -> None:
     ("name", "arguments"), [("keep_large", {"largest": 4}), ("threshold", {})]
 )
 def test_wrong_arguments_are_refused(name: str, arguments: dict[str, int]) -> None:
-    with pytest.raises(ModelError, match=r"Allowed: (least_px|name), "):
+    with pytest.raises(ModelError, match=r"Allowed: (least_px|least)"):
         apply_steps(spots(), card_of(name, **arguments))
 
 
@@ -93,7 +93,7 @@ def test_every_pixel_ends_as_a_class_of_the_card(name: str) -> None:
     arguments: dict[str, dict[str, object]] = {
         "keep_large": {"least_px": 6, "fill": "nearest"},
         "fill_holes": {"most_px": 6},
-        "threshold": {"name": "IRF", "least": 0.3},
+        "threshold": {"least": {"IRF": 0.3, "SRF": 0.4}},
         "skeleton": {"name": "IRF"},
         "within_retina": {"classes": ["IRF", "SRF", "PED"]},
     }
@@ -112,14 +112,14 @@ def test_probabilities_reach_a_step_at_the_native_size() -> None:
     shares[..., :6] = torch.tensor([0.9, 0.1, 0, 0])[:, None, None]
     (plain,) = finish(shares, (20, 24), card_of("fill_holes", most_px=1))
     assert not plain.labels.any()
-    (lower,) = finish(shares, (20, 24), card_of("threshold", name="IRF", least=0.3))
+    (lower,) = finish(shares, (20, 24), card_of("threshold", least={"IRF": 0.3}))
     assert (lower.labels[:, 14:] == 1).all()
     assert not lower.labels[:, :10].any()
 
 
 def test_labels_alone_are_not_enough_for_a_threshold() -> None:
     with pytest.raises(ModelError, match="needs probabilities"):
-        apply_steps(spots(), card_of("threshold", name="IRF", least=0.3))
+        apply_steps(spots(), card_of("threshold", least={"IRF": 0.3}))
 
 
 def test_fluid_outside_of_the_retina_goes_and_fluid_inside_stays() -> None:
@@ -178,7 +178,7 @@ def test_vessels_are_thresholded_in_an_enface_image(
     assert first.card is not None
     arguments = first.card.architecture.arguments
     network = build("unet", arguments)
-    steps = (Step(name="threshold", arguments={"name": "vessel", "least": 0.2}),)
+    steps = (Step(name="threshold", arguments={"least": {"vessel": 0.2}}),)
     card = first.card.model_copy(update={"name": "strict", "postprocess": steps})
     write_bundle(first.folder.parent / "strict", card, network)
     image = np.random.default_rng(0).random((24, 30)).astype(np.float32)
