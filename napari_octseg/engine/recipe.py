@@ -63,7 +63,7 @@ class Recipe(Part):
     minutes
         Time that the run may take, from reading the data to the last validation: where
         it is over before the updates are done, the learning rate falls and validations
-        come accordingly. None: as long as the updates take.
+        come accordingly. None: as long as the updates take. On one device alone.
     patience
         Stop after so many validations without a better score; 0 never does.
     optimiser, momentum

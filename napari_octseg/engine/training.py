@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_octseg.engine.data.sampling import load_training_set
-from napari_octseg.engine.learning.clock import Clock
+from napari_octseg.engine.learning.clock import Clock, check_limit
 from napari_octseg.engine.learning.criterion import Criterion
 from napari_octseg.engine.learning.example import write_example
 from napari_octseg.engine.learning.fabric import launch_fabric
@@ -78,8 +78,8 @@ def iter_train(
     Raises
     ------
     RecipeError
-        If data are missing, the run folder holds the run of another recipe, or the
-        loss is not finite any more.
+        If data are missing, the run folder holds the run of another recipe, time is
+        limited on several devices (`check_limit`), or the loss is not finite any more.
     DeviceError
         If the device has too little memory for one crop.
     """
@@ -95,6 +95,7 @@ def iter_train(
         n_nodes=settings.n_nodes,
         precision=settings.precision,
     )
+    check_limit(recipe, fabric.world_size)
     check_start(recipe, settings.data)
     data = load_training_set(recipe, settings.data)
     criterion = Criterion(recipe.losses, data.labels(), data.membership)

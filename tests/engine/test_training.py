@@ -8,6 +8,8 @@ import torch
 
 from napari_octseg.bundles.card import Architecture, Input
 from napari_octseg.bundles.registry import load_network
+from napari_octseg.engine import training
+from napari_octseg.engine.learning.fabric import launch_fabric
 from napari_octseg.engine.learning.first_weights import check_start, take_weights
 from napari_octseg.engine.recipe import Adversarial
 from napari_octseg.engine.training import TrainSettings, iter_train
@@ -367,3 +369,15 @@ def test_a_discriminator_without_whole_labels_is_refused(
     judged = recipe.model_copy(update={"sources": (tissue,), **JUDGED})
     with pytest.raises(RecipeError, match="adversarial: no data set tells"):
         drain(judged, TrainSettings(data, tmp_path / "run", device="cpu"))
+
+
+def test_several_processes_are_refused_a_limit_of_time_before_anything_is_read(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fabric = launch_fabric("cpu")
+    monkeypatch.setattr(type(fabric), "world_size", 2)
+    monkeypatch.setattr(training, "launch_fabric", lambda *_, **__: fabric)
+    settings = TrainSettings(tmp_path / "no data", tmp_path / "run", device="cpu")
+    with pytest.raises(RecipeError, match=r"minutes is 1 .* 2 processes"):
+        drain(recipe.model_copy(update={"minutes": 1.0}), settings)
+    assert not list((tmp_path / "run").iterdir())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from napari_octseg.errors import RecipeError
+
 if TYPE_CHECKING:
     from napari_octseg.engine.recipe import Recipe
 
@@ -13,6 +15,26 @@ _LEAST_WAIT = 3
 """
 LEAST_STEPS = 20
 """Updates that are done however long they take: of fewer nothing is learnt."""
+
+
+def check_limit(recipe: Recipe, n_processes: int) -> None:
+    """Refuse a limit of time where several processes train together.
+
+    Each has a clock of its own: one would validate, or end, while another waits for it
+    to exchange gradients.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe has ``minutes`` and there is more than one process.
+    """
+    if recipe.minutes is not None and n_processes > 1:
+        raise RecipeError(
+            f"minutes is {recipe.minutes:g} in the recipe, and {n_processes} processes "
+            "train together, each with a clock of its own",
+            allowed="a limit of time on one device alone; on several, n_steps",
+            todo="leave minutes out and set n_steps, or train on one device",
+        )
 
 
 class Clock:

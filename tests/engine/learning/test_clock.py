@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from napari_octseg.engine.learning.clock import LEAST_STEPS, Clock
+from napari_octseg.engine.learning.clock import LEAST_STEPS, Clock, check_limit
 from napari_octseg.engine.recipe import Recipe
+from napari_octseg.errors import RecipeError
 
 
 class Time:
@@ -120,3 +121,15 @@ def test_on_a_slow_machine_the_least_updates_are_done_all_the_same(
     # The learning rate falls over these updates, not before the first one.
     assert far == pytest.approx([n_steps * i / step for i in range(step + 1)])
     assert clock.is_validation_due(step)
+
+
+def test_a_limit_of_time_is_for_one_process_alone(hundred: Recipe) -> None:
+    limited = hundred.model_copy(update={"minutes": 2.5})
+    check_limit(limited, 1)
+    check_limit(hundred, 4)
+    with pytest.raises(RecipeError) as refused:
+        check_limit(limited, 4)
+    assert "minutes is 2.5" in refused.value.got
+    assert "4 processes" in refused.value.got
+    assert "n_steps" in refused.value.allowed
+    assert refused.value.todo
