@@ -16,7 +16,7 @@ REFERENCE_UM = 3.87
 
 ROW_FACTORS = {1024: 2.0, 496: 1.0, 650: 1.1429, 885: 1.5385}
 """Rows of a B-scan → native rows for one of the network, as published for RETOUCH
-(patches of 512, 256, 293 and 394 rows for 256)."""
+(patches of 512, 256, 292 and 393 rows for 256, fractions cut off)."""
 
 _LEAST, _MOST = 0.5, 4.0
 
