@@ -98,6 +98,32 @@ def test_a_volume_is_matched_as_a_whole() -> None:
     assert shown(volume, 3, spec) == [200]
 
 
+NOISY = np.random.default_rng(4).integers(0, 120, (4, 20, 16), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("match_histogram", {"reference": [0.0] * 200 + [1.0] * 56}), ("median_3x3", {})],
+)
+@pytest.mark.parametrize(
+    ("between_um", "is_changed"), [(47.0, True), (120.0, False), (None, False)]
+)
+def test_steps_can_be_kept_to_scans_whose_bscans_lie_close(
+    name: str, arguments: dict[str, object], between_um: float, is_changed: bool
+) -> None:
+    # RETOUCH prepares Cirrus and Topcon, not Spectralis.
+    volume = OCTVolume(NOISY, spacing_um=(between_um, 2.0, 11.0))
+    plain = shown_bscan(volume, 1, Input())
+    near = shown_bscan(volume, 1, spec_of(name, most_um=60, **arguments))
+    always = shown_bscan(volume, 1, spec_of(name, **arguments))
+    assert not torch.equal(always, plain)
+    assert torch.equal(near, always if is_changed else plain)
+    # Of a picture alone nothing is known.
+    assert torch.equal(
+        apply_prepare(plain, spec_of(name, most_um=60, **arguments)), plain
+    )
+
+
 def test_a_picture_alone_is_matched_by_its_own_values() -> None:
     image = torch.rand(1, 40, 30, generator=torch.Generator().manual_seed(1)) * 0.4
     wanted = (np.random.default_rng(0).random((40, 30)) * 0.9).astype(np.float32)

@@ -46,9 +46,16 @@ class PrepareStep:
 
 
 def match_histogram(
-    image: Tensor, volume: OCTVolume | None, *, reference: Sequence[float]
+    image: Tensor,
+    volume: OCTVolume | None,
+    *,
+    reference: Sequence[float],
+    most_um: float | None = None,
 ) -> Tensor:
     """Grey values matched to a reference histogram, the whole volume as one.
+
+    RETOUCH matches Cirrus and Topcon (47 µm apart) to a Spectralis (about 120 µm),
+    which stays as it is: `most_um` 60.
 
     Parameters
     ----------
@@ -58,7 +65,12 @@ def match_histogram(
         The scan whose histogram is the source; None: that of `image`.
     reference
         256 shares, as `histogram.grey_shares` gives them.
+    most_um
+        Only scans whose B-scans are known to lie at most this far apart, µm; None:
+        every image.
     """
+    if not _lies_within(volume, most_um):
+        return image
     values = image.numpy()
     shares = grey_shares([values]) if volume is None else volume_shares(volume)
     return torch.from_numpy(matched(values, shares, reference))
@@ -85,16 +97,23 @@ def median_bscans(
     -------
     (C, H, W).
     """
-    between = None if volume is None else volume.spacing.between_bscans
-    if between is None or between > most_um:
+    if not _lies_within(volume, most_um):
         return image[1:-1]
     return torch.stack([image[:-2], image[1:-1], image[2:]]).median(0).values
 
 
-def median_3x3(image: Tensor, volume: OCTVolume | None) -> Tensor:
-    """Median of 3 x 3 px within each B-scan, its edges repeated."""
+def median_3x3(
+    image: Tensor, volume: OCTVolume | None, *, most_um: float | None = None
+) -> Tensor:
+    """Median of 3 x 3 px within each B-scan, its edges repeated.
+
+    RETOUCH takes it on Cirrus and Topcon only: `most_um` 60, as `match_histogram`
+    describes it.
+    """
     from scipy.ndimage import median_filter
 
+    if not _lies_within(volume, most_um):
+        return image
     filtered = median_filter(image.numpy(), (1, 3, 3), mode="nearest")
     return torch.from_numpy(filtered)
 
@@ -130,6 +149,14 @@ def retina_mask(
     own = image[len(image) // 2].numpy()
     kept = retina_pixels(own, above=above, below=below, keep_vitreous=keep_vitreous)
     return image * torch.from_numpy(kept)
+
+
+def _lies_within(volume: OCTVolume | None, most_um: float | None) -> bool:
+    """Whether B-scans are known to lie at most `most_um` apart; None: any will do."""
+    if most_um is None:
+        return True
+    between = None if volume is None else volume.spacing.between_bscans
+    return between is not None and between <= most_um
 
 
 PREPARE: dict[str, PrepareStep] = {
