@@ -181,6 +181,11 @@ class ModelCard(Part):
         check_classes([c.name for c in self.classes], self.layers)
         return self
 
+    @model_validator(mode="after")
+    def _steps_see_what_they_need(self) -> ModelCard:
+        check_steps(self.postprocess, self.input.intensity)
+        return self
+
     @property
     def label_set(self) -> LabelSet:
         """Classes in index order."""
@@ -216,6 +221,29 @@ def check_classes(names: Sequence[str], layers: Sequence[str]) -> None:
     missing = [name for name in layers if name not in names]
     if missing:
         raise ValueError(f"layers: {missing} are not among the classes {list(names)}")
+
+
+GREY_STEPS = frozenset({"within_retina"})
+"""Steps of `postprocess` that find things in the grey values the network saw."""
+NOT_GREY = frozenset({"column_l2", "local_contrast"})
+"""Intensities after which those are no linear function of the grey values."""
+
+
+def check_steps(postprocess: Sequence[Step], intensity: str) -> None:
+    """Check that the steps of a card or recipe can work after its intensity.
+
+    Raises
+    ------
+    ValueError
+        If one needs grey values, and `intensity` leaves none.
+    """
+    blind = [step.name for step in postprocess if step.name in GREY_STEPS]
+    if blind and intensity in NOT_GREY:
+        raise ValueError(
+            f"postprocess: {blind[0]!r} looks at the grey values, and after "
+            f"input.intensity {intensity!r} there are none; allowed: unit, zscore, "
+            "centred, or no such step"
+        )
 
 
 def class_entries(label_set: LabelSet) -> tuple[ClassEntry, ...]:

@@ -15,6 +15,7 @@ from napari_octseg.bundles.card import (
     Positive,
     Step,
     check_classes,
+    check_steps,
 )
 from napari_octseg.engine.data.source import Source, Target
 from napari_octseg.errors import RecipeError
@@ -146,6 +147,11 @@ class Recipe(Part):
     @model_validator(mode="after")
     def _classes_fit(self) -> Recipe:
         check_classes(self.classes, self.layers)
+        return self
+
+    @model_validator(mode="after")
+    def _steps_see_what_they_need(self) -> Recipe:
+        check_steps(self.postprocess, self.input.intensity)
         return self
 
     @model_validator(mode="after")

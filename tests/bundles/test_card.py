@@ -41,6 +41,7 @@ VALUES: dict[str, Any] = {
     "limits": "Healthy eyes only.",
     "licence": "BSD-3-Clause",
 }
+WITHIN_RETINA = {"name": "within_retina", "arguments": {"classes": ["RNFL"]}}
 
 
 def changed(**values: Any) -> dict[str, Any]:
@@ -79,6 +80,14 @@ def test_the_label_set_is_in_index_order() -> None:
         (changed(input={"tiling": {"size": [8, 8], "overlap": [8, 0]}}), "overlap"),
         (changed(input={"projection": "outer"}), "only models of the plane 'enface'"),
         ({k: v for k, v in VALUES.items() if k != "licence"}, "licence"),
+        (
+            changed(input={"intensity": "column_l2"}, postprocess=[WITHIN_RETINA]),
+            "'within_retina' looks at the grey values",
+        ),
+        (
+            changed(input={"intensity": "local_contrast"}, postprocess=[WITHIN_RETINA]),
+            "allowed: unit, zscore, centred",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_file_and_field(
@@ -90,6 +99,14 @@ def test_what_is_wrong_is_named_with_file_and_field(
         read_card(path)
     assert str(path) in str(caught.value)
     assert field in str(caught.value)
+
+
+@pytest.mark.parametrize("intensity", ["unit", "zscore", "centred"])
+def test_steps_that_look_at_grey_values_go_with_intensities_that_keep_them(
+    intensity: str,
+) -> None:
+    values = changed(input={"intensity": intensity}, postprocess=[WITHIN_RETINA])
+    assert ModelCard.model_validate(values).postprocess[0].name == "within_retina"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"\xff\xfe\x00"])

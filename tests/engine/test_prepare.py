@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_octseg.bundles.card import Input, Step
+from napari_octseg.bundles.card import GREY_STEPS, NOT_GREY, Input, Step
 from napari_octseg.bundles.registry import Bundle
 from napari_octseg.engine.inference import segment
 from napari_octseg.engine.postprocess import finish
@@ -17,6 +17,7 @@ from napari_octseg.engine.prepare import apply_prepare, n_around, shown_bscan
 from napari_octseg.engine.preprocess import (
     INTENSITY,
     grid_size,
+    normalise,
     prepare_bscan,
     prepare_image,
 )
@@ -227,6 +228,17 @@ def test_labels_of_a_scaled_scan_are_on_its_own_grid(
     assert one.labels.shape == (100, 40)
     assert np.array_equal(np.flatnonzero(one.labels[:, 20]), np.arange(30, 60))
     assert segment(volume, "tiny", device="cpu").labels.shape == (1, 100, 40)
+
+
+@pytest.mark.parametrize("name", sorted(INTENSITY))
+def test_cards_know_after_which_intensities_grey_values_are_left(name: str) -> None:
+    # Steps that look for the retina need a linear function of them.
+    image = torch.rand(1, 40, 30, generator=torch.Generator().manual_seed(2))
+    image[:, 10:20] *= 0.3
+    grey, given = (values.numpy().ravel() for values in (image, normalise(image, name)))
+    misfit = given - np.polyval(np.polyfit(grey, given, 1), grey)
+    assert (np.abs(misfit).max() > 1e-3) == (name in NOT_GREY)
+    assert set(LABEL_STEPS) >= GREY_STEPS
 
 
 def test_every_step_and_intensity_is_documented() -> None:

@@ -53,6 +53,13 @@ def test_codes_of_unknown_classes_are_refused(recipe: Recipe, tmp_path: Path) ->
     [
         ({"augment": {"rotaton": 3}}, r"augment.*rotaton.*rotation_deg"),
         ({"augment": {"noise": -0.1}}, "augment.noise"),
+        (
+            {
+                "input": {"intensity": "local_contrast"},
+                "postprocess": [{"name": "within_retina", "arguments": {}}],
+            },
+            "'within_retina' looks at the grey values",
+        ),
         ({"crop": [31, 32]}, r"crop.*multiples of 2"),
         ({"crop": [0, 32]}, "crop"),
         ({"crop": [32, 64]}, r"crop.*larger than input\.size"),
