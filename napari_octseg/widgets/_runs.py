@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from napari_octseg.widgets._device_picker import describe
 from napari_octseg.widgets._layers import (
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image, Labels
 
+    from napari_octseg.bundles.card import ModelCard
     from napari_octseg.engine.progress import Progress
     from napari_octseg.volume import OCTVolume
     from napari_octseg.widgets._compare import CompareView
@@ -138,10 +139,7 @@ class LabelsRun:
         models, rate = self._order.models, self._stopwatch.per_second
         device = describe(result.device)
         if len(models) == 1 and not self._order.flips and rate is not None:
-            today = date.today().isoformat()
-            remember_speed(
-                result.model.name, Speed(per_second=rate, device=device, day=today)
-            )
+            _remember(result.model, rate, device)
         version = f" (version {result.model.version})" if len(models) == 1 else ""
         return (
             f"{counted(self.n_done, 'B-scan')} in {result.seconds:.1f} s "
@@ -258,10 +256,7 @@ class VesselRun:
         came_with_layers = result.layers is self._order.volume.boundaries
         if not came_with_layers and not self._order.flips:
             rate = self.n_done / result.seconds
-            today = date.today().isoformat()
-            remember_speed(
-                result.model.name, Speed(per_second=rate, device=device, day=today)
-            )
+            _remember(result.model, rate, device)
         layers = "layers from the file" if came_with_layers else "layers included"
         return (
             f"Vessels of {counted(self.n_done, 'B-scan')} in {result.seconds:.1f} s, "
@@ -319,9 +314,12 @@ class PictureRun:
         order.viewer.add_layer(layer)
         order.viewer.layers.selection.active = active
         self.labels_layer, self.n_done = layer, 1
+        device = describe(result.device)
+        if not order.flips:
+            _remember(result.model, 1 / result.seconds, device, "pictures")
         return (
             f"One picture in {result.seconds:.1f} s with {result.model.title} "
-            f"(version {result.model.version}) on {describe(result.device)}"
+            f"(version {result.model.version}) on {device}"
         )
 
     def finish(self) -> None:
@@ -365,6 +363,18 @@ def is_there(order: Order) -> bool:
 def is_enface(layer: Image) -> bool:
     """Whether a person, or we, said that this picture is seen from the front."""
     return facts_of(layer).get("plane") == "enface"
+
+
+def _remember(
+    model: ModelCard,
+    per_second: float,
+    device: str,
+    unit: Literal["B-scans", "pictures"] = "B-scans",
+) -> None:
+    """Keep how fast a model was today, for its card."""
+    today = date.today().isoformat()
+    speed = Speed(per_second=per_second, device=device, day=today, unit=unit)
+    remember_speed(model.name, speed)
 
 
 def _options(order: Order) -> dict[str, Any]:

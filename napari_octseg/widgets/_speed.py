@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import platformdirs
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
@@ -19,17 +19,18 @@ logger = logging.getLogger(__name__)
 
 
 class Speed(BaseModel):
-    """B-scans per second, where, and on which day (ISO 8601)."""
+    """B-scans or pictures per second, where, and on which day (ISO 8601)."""
 
     per_second: Annotated[float, Field(gt=0)]
     device: str
     day: str
+    unit: Literal["B-scans", "pictures"] = "B-scans"
 
     def __str__(self) -> str:
         """`2.4 B-scans per second on CPU, 2 threads (run of 2026-01-31)`."""
         rate = f"{self.per_second:.2g}" if self.per_second < 10 else ""
         rate = rate or f"{self.per_second:.0f}"
-        return f"{rate} B-scans per second on {self.device} (run of {self.day})"
+        return f"{rate} {self.unit} per second on {self.device} (run of {self.day})"
 
 
 _SPEEDS = TypeAdapter(dict[str, Speed])

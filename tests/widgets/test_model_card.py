@@ -78,6 +78,9 @@ def test_the_speed_here_is_said_once_it_is_known(card):
     told = summary(card, str(speed))
     assert "2.3 B-scans per second on CPU (run of 2026-01-31)" in told
     assert str(known_speed("other")).startswith("12 B-scans per second on GPU")
+    picture = Speed(per_second=0.31, device="CPU", day="2026-02-01", unit="pictures")
+    remember_speed("net", picture)
+    assert str(known_speed("net")).startswith("0.31 pictures per second on CPU")
 
 
 def test_a_damaged_list_of_speeds_is_begun_anew(no_traces):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -139,11 +140,14 @@ def test_a_model_of_octa_refuses_a_volume_and_takes_an_enface_picture(
     assert "say so above" in segment.status.text()
     box = segment.enface_box
     qtbot.mouseClick(box, LEFT, pos=QPoint(8, box.height() // 2))
+    card = segment.card_view.text
+    assert "not measured yet" in card.text()
     run(qtbot, segment)
     labels = viewer.layers[-1]
     assert labels.data.shape == (40, 56)
     assert facts_of(labels)["model"] == "octa"
     assert "One picture" in segment.status.text()
+    assert re.search(r"Speed here:</b> [\d.e+]+ pictures per second on", card.text())
     # What is seen from the front is nothing for a model of B-scans.
     segment.model_picker.choose("tiny-net")
     assert "is for B-scans" in segment.status.text()
