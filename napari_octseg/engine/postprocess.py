@@ -12,6 +12,7 @@ from torch import Tensor
 from napari_octseg.boundaries import boundaries_to_labels, enforce_order
 from napari_octseg.engine.resizing import resize
 from napari_octseg.engine.steps.binding import bind
+from napari_octseg.engine.steps.findings import beneath_findings, findings_among
 from napari_octseg.engine.steps.label_steps import LABEL_STEPS, Context
 from napari_octseg.engine.steps.retina import retina_band
 
@@ -195,7 +196,9 @@ def finish(
         Rows and columns of the B-scans.
     card
         Its layers become boundaries first and pixels from those, so that order is
-        anatomical and edges are sub-pixel; other classes are the most likely ones.
+        anatomical and edges are sub-pixel; the layers go through beneath findings
+        (`beneath_findings`). Other classes are the most likely ones: they are painted
+        over the layers, as `merge_labels` paints those of two models.
     blank
         (N, H, W): pixels outside the scan, they stay background (`blank_pixels`).
     images
@@ -216,8 +219,8 @@ def finish(
     nothing = np.all(blank, axis=1)[..., _nearest(width, blank.shape[-1])]
     heights: NDArray[np.float32] | None = None
     if card.layers:
-        soft = soft_boundaries(probabilities, card.layer_indices, blank=blank)
-        soft = soft[:, :, None]
+        beneath = beneath_findings(probabilities, card.layer_indices, blank=blank)
+        soft = soft_boundaries(beneath, card.layer_indices, blank=blank)[:, :, None]
         wide = resize(soft, (1, width))[:, :, 0]  # beside an absent column: absent
         # Row centres: network row r covers native rows (r + 0.5) * scale - 0.5.
         heights = enforce_order(
@@ -227,11 +230,14 @@ def finish(
         nothing |= np.isnan(heights[0])
         labels = boundaries_to_labels(heights, depth, card.layer_indices)
     else:
-        labels = most_likely(resize(probabilities, native)).cpu().numpy()
-        rows = _nearest(depth, blank.shape[-2])
-        labels[blank[:, rows][..., _nearest(width, blank.shape[-1])]] = 0
+        labels = _likely_in_scan(probabilities, native, blank)
     if nothing.any():
         labels = np.where(nothing[:, None], np.uint8(0), labels)
+    findings = findings_among(probabilities.shape[1], card.layer_indices)
+    if card.layers and findings:
+        likely = _likely_in_scan(probabilities, native, blank)
+        labels = np.where(np.isin(likely, findings), likely, labels)
+        nothing &= ~labels.any(axis=1)
     uncertainty = np.where(nothing, np.float32(0), uncertainty)
     results = []
     for n, image in enumerate(labels):
@@ -240,6 +246,16 @@ def finish(
         cleaned = apply_steps(image, card, probabilities[n], seen)
         results.append(BscanResult(cleaned, own, uncertainty[n]))
     return results
+
+
+def _likely_in_scan(
+    probabilities: Tensor, native: tuple[int, int], blank: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Most likely classes (N, depth, width) at the native size; 0 where it is blank."""
+    labels: NDArray[np.uint8] = most_likely(resize(probabilities, native)).cpu().numpy()
+    outside = blank[:, _nearest(native[0], blank.shape[-2])]
+    labels[outside[..., _nearest(native[1], blank.shape[-1])]] = 0
+    return labels
 
 
 def _nearest(n: int, n_source: int) -> NDArray[np.intp]:

@@ -30,7 +30,11 @@ from napari_octseg.labels import LabelSet
 DEPTH, WIDTH = 40, 24
 
 
-def card_of(*layers: str, steps: tuple[Step, ...] = ()) -> ModelCard:
+def card_of(
+    *layers: str,
+    steps: tuple[Step, ...] = (),
+    classes: tuple[str, ...] = ("background", "RNFL", "GCIPL"),
+) -> ModelCard:
     return ModelCard(
         name="some",
         version="1",
@@ -38,7 +42,7 @@ def card_of(*layers: str, steps: tuple[Step, ...] = ()) -> ModelCard:
         description="",
         architecture=Architecture(name="unet"),
         weights=Weights(sha256="0" * 64, n_parameters=1),
-        classes=class_entries(LabelSet.of("background", "RNFL", "GCIPL")),
+        classes=class_entries(LabelSet.of(*classes)),
         layers=layers,
         input=Input(),
         postprocess=steps,
@@ -149,6 +153,82 @@ def test_columns_without_an_a_scan_stay_background(layers: tuple[str, ...]) -> N
     assert (one.uncertainty[40:] == 0).all()
     if one.heights is not None:
         assert np.isnan(one.heights[:, 40:]).all()
+
+
+def with_fluid(*layers: str) -> ModelCard:
+    """Card of two layers and of fluid, which is class 3."""
+    return card_of(*layers, classes=("background", "RNFL", "GCIPL", "IRF"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "moved_px"),
+    [
+        ((20, 22), (2, 6), (0, 0, 0)),
+        ((15, 20), (8, 12), (0, 2, 0)),
+        ((2, 5), (6, 14), (0, 0, 0)),
+    ],
+    ids=["within GCIPL", "across its upper boundary", "in the vitreous"],
+)
+def test_findings_are_painted_over_layers_that_go_through(
+    rows: tuple[int, int], columns: tuple[int, int], moved_px: tuple[float, ...]
+) -> None:
+    healthy = two_layers()[1]
+    ill = healthy.copy()
+    ill[slice(*rows), slice(*columns)] = 3
+    layers = ("RNFL", "GCIPL")
+    (plain,) = finish(certain(healthy), ill.shape, card_of(*layers))
+    (one,) = finish(certain(ill, 4), ill.shape, with_fluid(*layers))
+    assert np.array_equal(one.labels, ill)
+    assert one.heights is not None
+    assert plain.heights is not None
+    assert (np.diff(one.heights, axis=0) >= 0).all()
+    moved = np.abs(one.heights - plain.heights)
+    assert (moved.max(axis=1) <= moved_px).all()
+    assert (moved[:, : columns[0]] == 0).all()
+    assert (moved[:, columns[1] :] == 0).all()
+
+
+def test_findings_are_painted_where_the_scan_is_and_at_its_native_size() -> None:
+    ill = two_layers()[1]
+    ill[2:5, 4:12] = 3
+    ill[:, 15:18] = 3  # no layer is left
+    blank = np.zeros((1, *ill.shape), bool)
+    blank[:, :4] = True
+    card = with_fluid("RNFL", "GCIPL")
+    doubtful = 0.6 * certain(ill, 4) + 0.1
+    (one,) = finish(doubtful, (2 * DEPTH, WIDTH), card, blank)
+    assert (one.labels[:8] == 0).all()
+    assert (one.labels[9, 4:12] == 3).all()
+    assert (one.labels[10:, 15:18] == 3).all()
+    assert one.heights is not None
+    assert np.isnan(one.heights[:, 15:18]).all()
+    assert (one.uncertainty[15:18] > 0.2).all()
+
+
+def test_a_model_of_layers_alone_is_not_changed_by_a_class_it_never_sees() -> None:
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(2, 3, DEPTH, WIDTH, generator=generator)
+    three = (4 * (certain(two_layers()[1]) - 0.5) + noise).softmax(1)
+    four = torch.cat([three, torch.zeros_like(three[:, :1])], 1)
+    layers = ("RNFL", "GCIPL")
+    without = finish(three, (DEPTH, WIDTH), card_of(*layers))
+    unseen = finish(four, (DEPTH, WIDTH), with_fluid(*layers))
+    for one, other in zip(without, unseen, strict=True):
+        assert np.array_equal(one.labels, other.labels)
+        assert one.heights is not None
+        assert other.heights is not None
+        np.testing.assert_array_equal(one.heights, other.heights)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_findings_never_make_boundaries_cross(seed: int) -> None:
+    noise = torch.randn(1, 4, 12, 5, generator=torch.Generator().manual_seed(seed))
+    shares = (3 * noise).softmax(1)
+    (one,) = finish(shares, (12, 5), with_fluid("RNFL", "GCIPL"))
+    assert np.array_equal(one.labels == 3, shares[0].argmax(0).numpy() == 3)
+    assert one.heights is not None
+    down = np.diff(one.heights, axis=0)
+    assert (down[~np.isnan(down)] >= 0).all()
 
 
 def test_white_and_black_wedges_are_blank_and_tissue_is_not() -> None:
