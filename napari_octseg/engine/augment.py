@@ -43,7 +43,8 @@ class AugmentSettings:
     speckle, noise, blur
         Largest deviation of the multiplicative and additive noise; largest blur, px.
     roll_off
-        Largest loss of signal from top to bottom, natural log.
+        Largest loss of signal from top to bottom, or from bottom to top as enhanced
+        depth imaging has it: the factor between both ends, natural log.
     uneven, clouds
         Largest smooth change of brightness along the B-scan, and both ways, as a share.
     shadows
