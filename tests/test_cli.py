@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
@@ -14,6 +15,11 @@ from typer.testing import CliRunner
 
 from napari_octseg.bundles.registry import Bundle
 from napari_octseg.cli import app
+from napari_octseg.io import read_volume
+from napari_octseg.io.eye_writer import write_eye
+from napari_octseg.io.save import save_volume
+from napari_octseg.phantom import PhantomSettings, make_phantom
+from napari_octseg.volume import OCTVolume
 
 RUNNER = CliRunner()
 
@@ -50,6 +56,7 @@ def test_help_names_every_command() -> None:
     for command in commands.split():
         assert command in text
         assert run(command, "--help")[0] == 0
+    assert "OUT/SCAN_MODEL.FORMAT" in run("segment", "--help")[1]
 
 
 def test_segment_writes_labels_and_areas(
@@ -229,9 +236,6 @@ def vessels(model: str, tiny_bundle: Callable[..., Bundle]) -> str:
 def test_a_model_of_vessels_gives_a_map_its_projection_and_its_area(
     vessels: str, tmp_path: Path
 ) -> None:
-    from napari_octseg.io.eye_writer import write_eye
-    from napari_octseg.phantom import PhantomSettings, make_phantom
-
     made = make_phantom(PhantomSettings(shape=(16, 64, 96), seed=2))
     scan = tmp_path / "eye.eye"
     write_eye(replace(made.volume, boundaries=made.boundaries), scan)
@@ -254,6 +258,74 @@ def test_a_model_of_vessels_gives_a_map_its_projection_and_its_area(
     code, text = run("segment", scan, *options)
     assert code == 1
     assert "_projection.tif is there already" in text
+
+
+@pytest.fixture
+def octa(model: str, tiny_bundle: Callable[..., Bundle]) -> str:
+    """Name of a model of en-face pictures that maps no volumes."""
+    classes = ("background", "vessel")
+    return tiny_bundle("octa", classes=classes, layers=(), plane="enface").name
+
+
+PHOTO = np.random.default_rng(5).integers(0, 255, (40, 56, 3), np.uint8)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("kind", ["octa", "vessels"])
+def test_one_picture_is_segmented_as_the_en_face_image_that_it_is(
+    octa: str, vessels: str, tmp_path: Path, kind: str, suffix: str
+) -> None:
+    from napari_octseg.engine.enface import segment_enface
+
+    photo = tmp_path / f"eye.{suffix}"
+    iio.imwrite(photo, PHOTO)
+    out = tmp_path / "out"
+    options = ("--model", kind, "--out", out, "--areas", "--device", "cpu")
+    code, text = run("segment", photo, *options)
+    assert code == 0, text
+    names = [f"eye_{kind}.tif", f"eye_{kind}_areas.csv"]
+    assert sorted(p.name for p in out.iterdir()) == names
+    green = segment_enface(PHOTO[..., 1], kind, device="cpu").labels
+    assert np.array_equal(tifffile.imread(out / names[0]), green)
+    grey = segment_enface(read_volume(photo).bscan(0), kind, device="cpu").labels
+    assert not np.array_equal(grey, green)
+    _, row = (out / names[1]).read_text().splitlines()
+    assert f",vessel,{(green == 1).sum()}," in row
+
+
+def test_a_picture_keeps_its_spacing(octa: str, tmp_path: Path) -> None:
+    picture = OCTVolume(PHOTO[..., 0], spacing_um=(None, 6.0, 6.0))
+    save_volume(picture, tmp_path / "slab.nii.gz")
+    out = tmp_path / "out"
+    options = ("--model", octa, "--out", out, "--format", "nii.gz")
+    code, text = run("segment", tmp_path / "slab.nii.gz", *options)
+    assert code == 0, text
+    labels = read_volume(out / "slab_octa.nii.gz")
+    assert labels.shape == (1, 40, 56)
+    assert labels.spacing_um[1:] == (6.0, 6.0)
+
+
+def test_a_bscan_of_a_device_is_no_en_face_picture(
+    octa: str, vessels: str, tmp_path: Path
+) -> None:
+    made = make_phantom(PhantomSettings(shape=(1, 64, 48)))
+    write_eye(replace(made.volume, boundaries=made.boundaries), tmp_path / "one.eye")
+    for kind, reason in ((vessels, "this one has one B-scan"), (octa, "en-face")):
+        options = ("--model", kind, "--out", tmp_path / "out")
+        code, text = run("segment", tmp_path / "one.eye", *options)
+        assert code == 1
+        assert reason in text
+
+
+def test_a_model_of_pictures_refuses_a_volume_in_words_of_the_command_line(
+    octa: str, scan: Path, tmp_path: Path
+) -> None:
+    code, text = run("segment", scan, "--model", octa, "--out", tmp_path / "out")
+    assert code == 1
+    assert "takes en-face images, not projections" in text
+    assert "one en-face picture" in text
+    assert "choose another model" in text
+    assert "segment_enface" not in text
 
 
 def test_a_model_of_vessels_refuses_a_few_bscans(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -24,9 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from napari_octseg.engine.comparing.merging import Merged
+    from napari_octseg.engine.enface import EnfaceSegmentation
     from napari_octseg.engine.inference import Segmentation
     from napari_octseg.engine.progress import Progress
     from napari_octseg.engine.vessel_map import VesselMap
+    from napari_octseg.volume import OCTVolume
+
+    _Vessels: TypeAlias = EnfaceSegmentation | VesselMap
 
 
 def view(
@@ -104,12 +108,15 @@ def segment(
         bool, typer.Option("--overwrite", help="Replace labels that are there already.")
     ] = False,
 ) -> None:
-    """Segment scans; labels go to OUT/<scan>_<model>.<format>.
+    """Segment scans; labels go to OUT/SCAN_MODEL.FORMAT.
 
-    A model of vessels gives a map with square pixels, B-scans as rows, and beside it
-    the projection it was made from, OUT/<scan>_<model>_projection.tif.
+    A model of vessels gives of a volume a map with square pixels, B-scans as rows, and
+    beside it the projection it was made from, OUT/SCAN_MODEL_projection.tif. One picture
+    is taken for an en-face image, such as OCT angiography or a photograph of the fundus,
+    of which green is seen.
     """
     from napari_octseg.bundles.registry import find_bundle
+    from napari_octseg.engine.suitability import may_be_picture
     from napari_octseg.io import read_volume
     from napari_octseg.io.areas import class_areas, save_areas
     from napari_octseg.io.naming import label_targets
@@ -141,13 +148,16 @@ def segment(
         try:
             with explained(scan.name):
                 volume = read_volume(scan)
+                if enface and may_be_picture(volume):
+                    # Green shows the vessels of a photograph best.
+                    volume = read_volume(scan, colour="green")
                 check_label_file(target, 1 if enface else volume.n_bscans)
                 task = task_of(volume, device=device, flips=flips)
                 result = run_task(task, f"{scan.name}: segmenting")
-                save_labels(result, target)
                 # The projection, where the labels lie on one.
-                seen = result.volume
-                if enface:
+                seen = getattr(result, "volume", volume)
+                save_labels(result, target, seen)
+                if enface and seen is not volume:
                     save_volume(seen, _beside(target, "projection.tif"))
                 if areas:
                     labels = result.labels.reshape(seen.shape)
@@ -175,7 +185,7 @@ def _scans(path: Path, *, each: bool) -> list[Path]:
 
 def _task_of(
     names: list[str], *, enface: bool
-) -> Callable[..., Generator[Progress, None, Segmentation | VesselMap]]:
+) -> Callable[..., Generator[Progress, None, Segmentation | _Vessels]]:
     """What segments a volume with these models.
 
     Raises
@@ -183,12 +193,27 @@ def _task_of(
     ModelError
         If they cannot be averaged.
     """
-    from napari_octseg.engine import inference, vessel_map
+    from napari_octseg.engine import inference
     from napari_octseg.engine.ensemble import find_models
 
     find_models(names, "enface" if enface else "bscan")
-    run = vessel_map.iter_vessel_map if enface else inference.iter_segment
-    return partial(run, model=names)
+    return partial(_iter_vessels if enface else inference.iter_segment, model=names)
+
+
+def _iter_vessels(
+    volume: OCTVolume, model: list[str], *, device: str, flips: bool
+) -> Generator[Progress, None, _Vessels]:
+    """Vessels of an en-face picture, or of a volume by its projection."""
+    from napari_octseg.engine.enface import iter_segment_enface
+    from napari_octseg.engine.suitability import may_be_picture
+    from napari_octseg.engine.vessel_map import iter_vessel_map
+
+    if may_be_picture(volume):
+        image = volume.bscan(0)
+        return (
+            yield from iter_segment_enface(image, model, device=device, flips=flips)
+        )
+    return (yield from iter_vessel_map(volume, model, device=device, flips=flips))
 
 
 def _both_or_none(
@@ -231,7 +256,7 @@ def _merge_of(
 
 
 def _files(target: Path, *, areas: bool, enface: bool) -> list[Path]:
-    """All that `segment` writes for one scan."""
+    """All that `segment` may write for one scan."""
     files = [target]
     if enface:
         files.append(_beside(target, "projection.tif"))

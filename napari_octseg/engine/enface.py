@@ -13,11 +13,12 @@ from napari_octseg.engine.ensemble import find_models, load_ensemble
 from napari_octseg.engine.memory import freed_memory_kept
 from napari_octseg.engine.postprocess import apply_steps, most_likely
 from napari_octseg.engine.preprocess import prepare_image, resize
+from napari_octseg.engine.progress import Progress
 from napari_octseg.errors import VolumeError
 from napari_octseg.volume import OCTVolume
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -134,3 +135,13 @@ def segment_enface(
     return EnfaceSegmentation(
         labels, shares, card, str(choice.device), seconds, tuple(others)
     )
+
+
+def iter_segment_enface(
+    image: NDArray[Any], model: str | Sequence[str], **options: Any
+) -> Generator[Progress, None, EnfaceSegmentation]:
+    """`segment_enface`, which describes the arguments, as a task of one step."""
+    yield Progress(0, 1, "the picture as a whole")
+    result = segment_enface(image, model, **options)
+    yield Progress(1, 1, "the picture as a whole", result=result)
+    return result

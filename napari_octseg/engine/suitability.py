@@ -52,6 +52,12 @@ def check_suits(card: ModelCard, volume: OCTVolume, *, is_enface: bool = False) 
     check_enface_volume(volume)
 
 
+def may_be_picture(volume: OCTVolume) -> bool:
+    """Whether a scan can be an en-face image: one picture, by its file no B-scan."""
+    said = (volume.device, volume.positions, volume.boundaries, volume.localizer)
+    return volume.n_bscans == 1 and all(one is None for one in said)
+
+
 def projection_kind(card: ModelCard) -> ProjectionKind:
     """The fundus reconstruction that an en-face model takes of a volume.
 
@@ -64,9 +70,9 @@ def projection_kind(card: ModelCard) -> ProjectionKind:
         raise ModelError(
             f"The model {card.name!r} takes en-face images, not projections of a "
             "structural scan",
-            allowed="models whose card names input.projection",
-            todo="use segment_enface for an image; for a volume choose another model, "
-            "or say which projection it shall take",
+            allowed="one en-face picture, such as OCT angiography; for volumes, models "
+            "whose card names input.projection",
+            todo="give it an en-face picture, or choose another model for this scan",
         )
     return card.input.projection
 
@@ -84,8 +90,8 @@ def check_enface_volume(volume: OCTVolume) -> None:
         raise VolumeError(
             f"An en-face model needs a volume of at least {LEAST_BSCANS} B-scans, "
             f"this one has {scan}",
-            todo="open a volume scan, or choose a model for B-scans; for an en-face "
-            "image use segment_enface",
+            todo="open a volume scan, or one en-face picture, or choose a model for "
+            "B-scans",
         )
     check_pattern(volume)
 

@@ -13,13 +13,17 @@ from napari_octseg.io.registry import all_suffixes, find_format
 if TYPE_CHECKING:
     import os
 
+    from napari_octseg.io.pixels import Colour
     from napari_octseg.volume import OCTVolume
 
 __all__ = ["read_volume"]
 
 
 def read_volume(
-    path: str | os.PathLike[str], *, lazy_bytes: int = ReadOptions.lazy_bytes
+    path: str | os.PathLike[str],
+    *,
+    lazy_bytes: int = ReadOptions.lazy_bytes,
+    colour: Colour = ReadOptions.colour,
 ) -> OCTVolume:
     """Open a file or folder of any supported format; content decides, not the ending.
 
@@ -31,6 +35,9 @@ def read_volume(
         File or folder.
     lazy_bytes
         Pixels that need more bytes than this stay on disk where the format allows it.
+    colour
+        What of a colour picture or TIFF becomes its grey values: ``luminance``, or
+        ``green``, which shows the vessels of a fundus photograph best.
 
     Returns
     -------
@@ -51,7 +58,7 @@ def read_volume(
         found = find_format(path)
         if found is None:
             raise _unknown(path)
-        volume = found.read(path, ReadOptions(lazy_bytes=lazy_bytes))
+        volume = found.read(path, ReadOptions(lazy_bytes, colour))
     except (VolumeError, LabelError) as error:
         raise ReadError(
             f"{path.name} holds no OCT volume: {error.got}",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from napari_octseg.io.pixels import Colour
     from napari_octseg.volume import OCTVolume
 
 HEAD_BYTES = 4096
@@ -28,9 +29,12 @@ class ReadOptions:
     lazy_bytes
         Pixels that need more bytes than this stay on disk (memory-mapped or dask) in
         the formats that allow it.
+    colour
+        What of a colour picture or TIFF becomes its grey values.
     """
 
     lazy_bytes: int = 1 << 30
+    colour: Colour = "luminance"
 
 
 @dataclass(frozen=True)

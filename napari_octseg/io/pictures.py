@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_octseg.io.pixels import Colour
+
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 _TIFF_SUFFIXES = (".tif", ".tiff")
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
@@ -33,7 +35,9 @@ def _is_picture(path: Path, head: bytes) -> bool:
     return head.startswith(b"BM") and header_bytes in (12, 40, 52, 56, 64, 108, 124)
 
 
-def _read_picture(path: Path) -> tuple[NDArray[Any], str | None]:
+def _read_picture(
+    path: Path, colour: Colour = ReadOptions.colour
+) -> tuple[NDArray[Any], str | None]:
     """Grey values (depth, width) of one picture, and what was lost."""
     from PIL import Image, UnidentifiedImageError
 
@@ -54,9 +58,9 @@ def _read_picture(path: Path) -> tuple[NDArray[Any], str | None]:
         if image.mode == "1":
             return np.asarray(image.convert("L")), None
         if image.mode in ("P", "PA", "CMYK", "YCbCr", "HSV", "LAB", "RGBX"):
-            return to_grey(np.asarray(image.convert("RGB")))
+            return to_grey(np.asarray(image.convert("RGB")), colour)
         pixels = native(np.asarray(image))
-    return (pixels, None) if pixels.ndim == 2 else to_grey(pixels)
+    return (pixels, None) if pixels.ndim == 2 else to_grey(pixels, colour)
 
 
 def is_picture_name(path: Path) -> bool:
@@ -64,7 +68,9 @@ def is_picture_name(path: Path) -> bool:
     return path.suffix.lower() in (*_PICTURE_SUFFIXES, *_TIFF_SUFFIXES)
 
 
-def read_bscan(path: Path) -> tuple[NDArray[Any], str | None]:
+def read_bscan(
+    path: Path, colour: Colour = ReadOptions.colour
+) -> tuple[NDArray[Any], str | None]:
     """Grey values (depth, width) of a picture or one-page TIFF, and what was lost.
 
     Raises
@@ -73,10 +79,10 @@ def read_bscan(path: Path) -> tuple[NDArray[Any], str | None]:
         If the file is broken or holds several B-scans.
     """
     if path.suffix.lower() not in _TIFF_SUFFIXES:
-        return _read_picture(path)
+        return _read_picture(path, colour)
     from napari_octseg.io import tiff
 
-    volume = tiff.FORMAT.read(path, ReadOptions())
+    volume = tiff.FORMAT.read(path, ReadOptions(colour=colour))
     if volume.n_bscans != 1:
         raise ReadError(
             f"{path.name} is a stack of {volume.n_bscans} among other TIFFs",
@@ -88,7 +94,7 @@ def read_bscan(path: Path) -> tuple[NDArray[Any], str | None]:
 
 
 def _read_single(path: Path, options: ReadOptions) -> OCTVolume:
-    pixels, note = _read_picture(path)
+    pixels, note = _read_picture(path, options.colour)
     return OCTVolume(
         pixels,
         scan_pattern=ScanPattern.LINE,
@@ -125,17 +131,17 @@ def read_stack(paths: Sequence[Path], options: ReadOptions) -> OCTVolume:
     ReadError
         If a file is broken or differs in size from the first.
     """
-    first, note = read_bscan(paths[0])
+    first, note = read_bscan(paths[0], options.colour)
     notes = [
         f"{len(paths)} files in natural order, {paths[0].name} to {paths[-1].name}.",
         "Pictures hold no spacing.",
     ]
     if first.nbytes * len(paths) > options.lazy_bytes:
-        data: Any = _lazy_stack(paths, first)
+        data: Any = _lazy_stack(paths, first, options.colour)
     else:
         bscans = [first]
         for path in paths[1:]:
-            pixels, own_note = read_bscan(path)
+            pixels, own_note = read_bscan(path, options.colour)
             note = note or own_note
             bscans.append(_checked(pixels, path, first, paths[0]))
         data = np.stack(bscans)
@@ -155,9 +161,9 @@ def _checked(
     )
 
 
-def _lazy_stack(paths: Sequence[Path], first: NDArray[Any]) -> Any:
+def _lazy_stack(paths: Sequence[Path], first: NDArray[Any], colour: Colour) -> Any:
     def load(index: int) -> NDArray[Any]:
-        pixels, _ = read_bscan(paths[index])
+        pixels, _ = read_bscan(paths[index], colour)
         return _checked(pixels, paths[index], first, paths[0]).astype(first.dtype)
 
     return stack_lazily(load, len(paths), first.shape, first.dtype)

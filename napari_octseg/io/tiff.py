@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_octseg.io.pixels import Colour
+
 _NAME = "TIFF"
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # Axes that can only be B-scans, when there is one of them: tifffile's codes for depth,
@@ -51,7 +53,8 @@ def _read(path: Path, options: ReadOptions) -> OCTVolume:
         )
         n_series = len(tif.series)
         axes, planes_note = _axes_meant(tif, series)
-        data, notes = _as_bscans(_as_shown_grey(pixels, series.keyframe), axes, path)
+        pixels = _as_shown_grey(pixels, series.keyframe, options.colour)
+        data, notes = _as_bscans(pixels, axes, path, options.colour)
     if n_series > 1:
         notes.append(f"Of {n_series} image series the largest was read.")
     if not lazy:
@@ -105,11 +108,12 @@ def _left_on_disk(path: Path, tif: Any, series: Any) -> Any:
     return pages.reshape(series.shape)
 
 
-def _as_shown_grey(pixels: Any, page: Any) -> Any:
+def _as_shown_grey(pixels: Any, page: Any, colour: Colour) -> Any:
     """Palettes and inverted greys turned into what a viewer shows."""
     photometric = getattr(page.photometric, "name", "")
     if photometric == "PALETTE" and page.colormap is not None:
-        grey, _ = to_grey(np.moveaxis(page.colormap >> 8, 0, -1).astype(np.uint8))
+        shown = np.moveaxis(page.colormap >> 8, 0, -1).astype(np.uint8)
+        grey, _ = to_grey(shown, colour)
         if isinstance(pixels, np.ndarray):
             return grey[pixels]
         return pixels.map_blocks(lambda block: grey[block], dtype=np.uint8)
@@ -118,18 +122,22 @@ def _as_shown_grey(pixels: Any, page: Any) -> Any:
     return pixels
 
 
-def _as_bscans(pixels: Any, axes: str, path: Path) -> tuple[Any, list[str]]:
+def _as_bscans(
+    pixels: Any, axes: str, path: Path, colour: Colour
+) -> tuple[Any, list[str]]:
     """`pixels` with the axes (n_bscans, depth, width), and what was done for that."""
     notes: list[str] = []
     if "S" in axes:
         pixels = np.moveaxis(pixels, axes.index("S"), -1)
         axes = axes.replace("S", "")
         if isinstance(pixels, np.ndarray):
-            pixels, note = to_grey(pixels)
+            pixels, note = to_grey(pixels, colour)
             notes += [note] if note else []
         else:
             pixels = pixels.map_blocks(
-                lambda block: to_grey(block)[0], dtype=pixels.dtype, drop_axis=-1
+                lambda block: to_grey(block, colour)[0],
+                dtype=pixels.dtype,
+                drop_axis=-1,
             )
     for position in reversed(range(len(axes))):
         axis, length = axes[position], pixels.shape[position]

@@ -276,17 +276,17 @@ class PictureRun:
         self.n_done = 0
 
     def steps(self) -> Generator[Progress, None, Any]:
-        """`segment_enface` as a task of one step."""
-        from napari_octseg.engine.enface import segment_enface
-        from napari_octseg.engine.progress import Progress
+        """That of `iter_segment_enface`."""
+        from napari_octseg.engine.enface import iter_segment_enface
 
         order = self._order
-        yield Progress(0, 1, "the picture as a whole")
         layer = order.image_layer
         # Green shows the vessels of a photograph best.
         pixels = layer.data[..., 1] if layer.rgb else order.volume.bscan(0)
-        return segment_enface(
-            pixels, order.models[0], device=order.device, flips=order.flips
+        return (
+            yield from iter_segment_enface(
+                pixels, order.models[0], device=order.device, flips=order.flips
+            )
         )
 
     @property

@@ -37,6 +37,19 @@ def test_sixteen_bit_png_keeps_its_values(tmp_path, scan):
     assert np.array_equal(volume.data[0], deep)
 
 
+@pytest.mark.parametrize("lazy_bytes", [1 << 30, 0])
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif"])
+def test_of_a_photograph_green_can_be_taken(tmp_path, suffix, lazy_bytes):
+    rgb = np.random.default_rng(0).integers(0, 255, (12, 9, 3), np.uint8)
+    path = tmp_path / f"photo.{suffix}"
+    Image.fromarray(rgb).save(path)
+    for one in (path, tmp_path):  # a file, and a folder that holds it alone
+        volume = read_volume(one, lazy_bytes=lazy_bytes, colour="green")
+        assert np.array_equal(volume.bscan(0), rgb[..., 1])
+        assert any("green" in note for note in volume.notes) or lazy_bytes == 0
+        assert not np.array_equal(read_volume(one).bscan(0), rgb[..., 1])
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "1"])
 def test_every_kind_of_picture_becomes_grey(tmp_path, mode):
     grey = np.where(np.eye(20, dtype=bool), 255, 0).astype(np.uint8)
