@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 _HEAD = """# Models and how well they do
 
 This page is made from the cards of the models, by `python -m benchmarks.pages`; a test
-compares the two. Every figure is measured by `napari-octseg evaluate MODEL --data
+compares the two. The figures are measured by `napari-octseg evaluate MODEL --data
 DATA`, which runs the stored weights the way you do, on scans they were not trained on,
-and says whether it found what the card says.
+and says whether it found what the card says. Where *split* tells of a
+cross-validation, they are those of other weights, trained anew without the scans.
 
 Dice is pooled over all pixels of a data set: twice the area that model and grader have
 in common, divided by the sum of both areas. In brackets is the 95 % interval of a
