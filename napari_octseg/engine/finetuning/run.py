@@ -258,24 +258,18 @@ def _make_sure(run: Run) -> None:
     """Kill the worker if it does not stop by itself, then have the rest done."""
     try:
         before = run.status
+        worker = _worker_of(run.folder, before)
         end = time.monotonic() + PATIENCE_S
-        while time.monotonic() < end:
-            time.sleep(0.05)
-            if _has_obeyed(run, before):
-                return
-        _kill(before)
-        while run.status.is_alive and run.status.pid == before.pid:
+        while (now := run.status).is_alive:
+            if now.pid != before.pid or not run.is_stopping:
+                return  # it has obeyed, or has just begun and will
+            if time.monotonic() >= end:
+                _kill(worker or _worker_of(run.folder, now))
             time.sleep(0.02)
-        settle(run.folder, before.phase)
+        if not now.has_ended:
+            settle(run.folder, before.phase)  # nobody is left who could
     except ReadError:
         return  # discarded meanwhile
-
-
-def _has_obeyed(run: Run, before: RunStatus) -> bool:
-    now = run.status
-    if not (run.folder / run_folder.CANCEL).exists():
-        return True
-    return not now.is_alive or now.has_ended or now.pid != before.pid
 
 
 def settle(folder: Path, phase: str) -> None:
@@ -300,14 +294,24 @@ def settle(folder: Path, phase: str) -> None:
         launch(folder)
 
 
-def _kill(status: RunStatus) -> None:
-    """Kill a worker, unless its number is another process by now."""
-    if status.pid is None:
+def _worker_of(folder: Path, status: RunStatus) -> psutil.Process | None:
+    """The process of a worker; None if its number is another process by now."""
+    try:
+        if status.pid is not None:
+            worker = psutil.Process(status.pid)
+            return worker if worker.create_time() == status.created else None
+        # It is loading still: only whoever started it has said which it is.
+        worker = psutil.Process(int((folder / run_folder.PID).read_text()))
+        return worker if str(folder) in worker.cmdline() else None
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
+        return None
+
+
+def _kill(worker: psutil.Process | None) -> None:
+    if worker is None:
         return
     try:
-        process = psutil.Process(status.pid)
-        if process.create_time() == status.created:
-            process.kill()
-            process.wait(2)
+        worker.kill()
+        worker.wait(2)
     except (psutil.NoSuchProcess, psutil.TimeoutExpired):
         return

@@ -134,6 +134,13 @@ def _work(folder: Path, status: StatusFile, watch: Watch, log: EventLog) -> None
     stopped = (folder / run_folder.STOPPED).exists()
     job = read_job(folder)
     teller = _Teller(status, watch, log)
+    if watch.is_cancelled:
+        # Somebody was quicker than Python, which takes seconds to load.
+        watch.obey()
+        if status.status.phase == "measuring":
+            teller.end("cancelled", "cancelled while the candidate was measured")
+            return
+        stopped = True
     if not stopped:
         teller.phase("preparing", "reading the data")
         stopped = not teller.drain("training", _training(job, folder))

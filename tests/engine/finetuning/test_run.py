@@ -204,6 +204,48 @@ def test_without_any_weights_a_cancelled_run_is_just_over(
     assert not (run.folder / "measured").exists()
 
 
+SLOW = """
+import sys, time
+from pathlib import Path
+from napari_octseg.engine.finetuning import launch, worker
+from napari_octseg.engine.progress import Progress
+
+def training(job, folder):
+    (folder / "trained").touch()
+    yield Progress(1, 100, "step 1")
+    time.sleep(60)
+
+time.sleep({seconds})
+worker._training = training
+sys.exit(worker.main(sys.argv[1:]))
+"""
+
+
+# It says who it is long after the cancel has lost its patience, or shortly before.
+@pytest.mark.parametrize("seconds", [4, 0.2])
+def test_a_cancel_is_obeyed_though_the_worker_is_loading_still(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recipe: Recipe,
+    data: Path,
+    seconds: float,
+) -> None:
+    script = tmp_path / "slow.py"
+    script.write_text(SLOW.format(seconds=seconds))
+    monkeypatch.setattr(
+        launch, "worker_command", lambda f: [sys.executable, str(script), str(f)]
+    )
+    run = start_job(Job("parent", data), recipe, tmp_path / "runs" / "slow")
+    pid = int((run.folder / run_folder.PID).read_text())
+    assert run.status.pid is None
+    run.cancel()
+    until(lambda: is_gone(pid), 10)
+    until(lambda: run.status.phase == "cancelled", 10)
+    assert not (run.folder / "trained").exists()
+    assert not run.is_stopping
+    assert run.status.can_resume
+
+
 def test_whoever_stops_watching_leaves_the_run_alone(
     stuck_run: Callable[..., Run],
 ) -> None:

@@ -16,7 +16,7 @@ from napari_octseg.engine.finetuning.candidates import read_candidate
 from napari_octseg.engine.finetuning.events import read_events
 from napari_octseg.engine.finetuning.lock import take_lock
 from napari_octseg.engine.finetuning.run import Run, iter_follow
-from napari_octseg.engine.finetuning.status import read_status
+from napari_octseg.engine.finetuning.status import read_status, write_launched
 from napari_octseg.engine.progress import Progress, outcome
 from napari_octseg.errors import TaskError
 
@@ -141,6 +141,33 @@ def test_a_cancel_between_two_steps_is_obeyed_and_the_best_is_measured(
     events, _ = read_events(run / run_folder.EVENTS)
     assert max(e.done for e in events if e.phase == "training") == 21
     assert any("stopped early" in n for n in read_candidate(run).comparison.notes)
+
+
+@pytest.mark.parametrize("phase", ["preparing", "measuring"])
+def test_a_cancel_before_the_worker_was_there_is_obeyed_at_once(
+    planned: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, phase: Any
+) -> None:
+    begun: list[str] = []
+
+    def measuring(*arguments: Any) -> Iterator[Progress]:
+        begun.append("measuring")
+        yield Progress(0, 1)
+        raise ValueError("measured")
+
+    monkeypatch.setattr(worker, "_training", lambda *_: begun.append("training"))
+    monkeypatch.setattr(worker, "_measuring", measuring)
+    run = planned()
+    (run / run_folder.BEST).write_bytes(b"best")
+    write_launched(run, phase, stopped_early=False)
+    (run / run_folder.CANCEL).touch()
+    worker.work(run)
+    assert not (run / run_folder.CANCEL).exists()
+    if phase == "preparing":
+        assert begun == ["measuring"]
+        assert read_status(run).stopped_early
+    else:
+        assert begun == []
+        assert read_status(run).phase == "cancelled"
 
 
 def test_a_second_worker_leaves_the_run_to_the_first(
