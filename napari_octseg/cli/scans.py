@@ -111,9 +111,9 @@ def segment(
     """Segment scans; labels go to OUT/SCAN_MODEL.FORMAT.
 
     A model of vessels gives of a volume a map with square pixels, B-scans as rows, and
-    beside it the projection it was made from, OUT/SCAN_MODEL_projection.tif. One picture
-    is taken for an en-face image, such as OCT angiography or a photograph of the fundus,
-    of which green is seen.
+    beside it the projection it was made from, OUT/SCAN_MODEL_projection.tif. One
+    picture is taken for an en-face image, such as OCT angiography or a photograph of
+    the fundus, of which green is seen.
     """
     from napari_octseg.bundles.registry import find_bundle
     from napari_octseg.engine.suitability import may_be_picture
