@@ -21,6 +21,7 @@ _FIGURES: dict[str, tuple[str, float]] = {
     "average_precision": ("average precision", 0.005),
     "boundary_mae_px": ("mean absolute error (px)", 0.1),
     "boundary_mae_um": ("mean absolute error (µm)", 0.4),
+    "boundary_judged": ("share of columns found", 0.005),
 }
 
 

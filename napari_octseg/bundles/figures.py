@@ -70,7 +70,10 @@ def pixel_table(score: Score) -> FigureTable:
 
 
 def boundary_table(score: Score) -> FigureTable:
-    """Mean absolute error, 95th percentile and bias of each boundary."""
+    """Mean absolute error, 95th percentile and bias of each boundary.
+
+    Where a boundary was not found everywhere, also the share of columns they rest on.
+    """
     columns: dict[str, dict[str, str]] = {}
     for unit, digits, mae, p95, bias in (
         ("px", 2, *_boundary_parts(score, "px")),
@@ -81,6 +84,9 @@ def boundary_table(score: Score) -> FigureTable:
             f"95 % within, {unit}": _fixed(p95, digits),
             f"bias, {unit}": {name: f"{v:+.{digits}f}" for name, v in bias.items()},
         }
+    shares = score.boundary_judged
+    if any(share < 1 for share in shares.values()):
+        columns["found in"] = {name: percent(share) for name, share in shares.items()}
     return _table("boundary", columns)
 
 
@@ -123,6 +129,11 @@ def seen_in(score: Score) -> str:
     return f"{images} of {score.n_patients} " + (
         "patient" if score.n_patients == 1 else "patients"
     )
+
+
+def percent(share: float) -> str:
+    """`87.12 %` of a share of four digits."""
+    return f"{100 * share:.4g} %"
 
 
 def _boundary_parts(

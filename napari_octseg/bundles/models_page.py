@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_octseg.bundles.evidence import honest_limits
-from napari_octseg.bundles.figures import MEAN, FigureTable, seen_in
+from napari_octseg.bundles.figures import MEAN, FigureTable, percent, seen_in
 from napari_octseg.bundles.readme import table_lines
 
 if TYPE_CHECKING:
@@ -129,14 +129,19 @@ def _dice(card: ModelCard) -> FigureTable:
 
 def _boundaries(card: ModelCard) -> FigureTable:
     def cell(score: Score, name: str) -> str:
+        share = score.boundary_judged.get(name, 1.0)
         if name not in score.boundary_mae_px:
-            return ""
+            return "not found" if name in score.boundary_judged else ""
         um = score.boundary_mae_um.get(name)
         known = "" if um is None else f" ({um:.1f})"
-        return f"{score.boundary_mae_px[name]:.2f}{known}"
+        seen = f", found in {percent(share)}" if share < 1 else ""
+        return f"{score.boundary_mae_px[name]:.2f}{known}{seen}"
 
-    scores = [score for score in card.metrics if score.boundary_mae_px]
-    names = dict.fromkeys(name for score in scores for name in score.boundary_mae_px)
+    def named(score: Score) -> dict[str, float]:
+        return score.boundary_judged or score.boundary_mae_px
+
+    scores = [score for score in card.metrics if named(score)]
+    names = dict.fromkeys(name for score in scores for name in named(score))
     rows = tuple((name, *(cell(score, name) for score in scores)) for name in names)
     return FigureTable(("boundary", *map(_heading, scores)), rows)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 FEW_PATIENTS = 3
 """A figure that rests on fewer patients than this is never shown without saying so."""
 
@@ -84,6 +85,10 @@ class Score(Part):
         all columns where both sides have the boundary.
     boundary_mae_um, boundary_p95_um, boundary_bias_um
         The same in µm, where the axial spacing of every scan is known.
+    boundary_judged
+        Boundary name → share of the columns where the labels have it, in which the
+        model has it too and was judged, 0…1; 0 has no other figures. Older scores do
+        not tell.
     roc_auc, average_precision
         En-face models: name → area under the ROC curve (trapezoid) and average
         precision (steps, not trapezoid), over all pixels with a label.
@@ -113,6 +118,7 @@ class Score(Part):
     boundary_mae_um: dict[str, float] = Field(default_factory=dict)
     boundary_p95_um: dict[str, float] = Field(default_factory=dict)
     boundary_bias_um: dict[str, float] = Field(default_factory=dict)
+    boundary_judged: dict[str, Share] = Field(default_factory=dict)
     roc_auc: dict[str, float] = Field(default_factory=dict)
     average_precision: dict[str, float] = Field(default_factory=dict)
     specificity: dict[str, float] = Field(default_factory=dict)

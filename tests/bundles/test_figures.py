@@ -82,6 +82,21 @@ def test_boundaries_are_shown_in_px_and_um_where_known() -> None:
     )
 
 
+def test_boundaries_that_were_not_found_everywhere_say_so() -> None:
+    mae = {"ILM": 1.25, "BM": 2.0}
+    score = OLD.model_copy(update={"boundary_mae_px": mae})
+    everywhere = {"boundary_judged": dict.fromkeys(mae, 1.0)}
+    assert boundary_table(score.model_copy(update=everywhere)) == boundary_table(score)
+    shares = {"boundary_judged": {"ILM": 1.0, "EZ/RPE": 0.0, "BM": 0.9999}}
+    table = boundary_table(score.model_copy(update=shares))
+    assert table.header[-1] == "found in"
+    assert set(table.rows) == {
+        ("ILM", "1.25", "100 %"),
+        ("BM", "2.00", "99.99 %"),
+        ("EZ/RPE", "", "0 %"),
+    }
+
+
 def test_vessels_have_the_usual_names() -> None:
     score = OLD.model_copy(
         update={

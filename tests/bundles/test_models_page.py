@@ -77,6 +77,22 @@ def test_intervals_rare_classes_and_um_are_in_the_tables(
     assert "Knows nothing." in page
 
 
+def test_boundaries_that_were_not_found_everywhere_say_so(
+    cards: list[ModelCard],
+) -> None:
+    score = cards[0].metrics[0]
+    shares = {"ILM": 0.87, "RNFL/GCL": 0.0}
+    card = cards[0].model_copy(
+        update={"metrics": (score.model_copy(update={"boundary_judged": shares}),)}
+    )
+    page = models_page([card])
+    assert cells(page, "ILM")[1] == "1.50 (5.8), found in 87 %"
+    assert cells(page, "RNFL/GCL")[1] == "not found"
+    all_found = score.model_copy(update={"boundary_judged": {"ILM": 1.0}})
+    same = cards[0].model_copy(update={"metrics": (all_found,)})
+    assert models_page([same]) == models_page(cards[:1])
+
+
 def test_pictures_are_shown_where_there_are_any(cards: list[ModelCard]) -> None:
     page = models_page(cards, pictures={"second"})
     assert "images/models/second.png" in page

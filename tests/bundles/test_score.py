@@ -42,6 +42,20 @@ def test_scores_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert second.data == "other"
 
 
+def test_scores_from_before_say_nothing_of_where_boundaries_were_found(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "scores.json"
+    path.write_text(
+        '[{"data": "set", "split": "x", "n_images": 1, "boundary_mae_px": {"ILM": 1}}]'
+    )
+    (score,) = read_scores(path)
+    assert score.boundary_judged == {}
+    newer = score.model_copy(update={"boundary_judged": {"ILM": 0.25}})
+    write_scores([newer], path)
+    assert read_scores(path) == (newer,)
+
+
 def test_rows_of_numbers_are_written_as_rows(tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     odd = 'says "[\n1,\n2\n]"'

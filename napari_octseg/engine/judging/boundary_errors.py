@@ -30,6 +30,7 @@ class BoundaryErrors:
     def __init__(self, n_boundaries: int) -> None:
         self._px: list[list[NDArray[np.float32]]] = [[] for _ in range(n_boundaries)]
         self._um: list[list[NDArray[np.float32]]] = [[] for _ in range(n_boundaries)]
+        self._n_true = [0] * n_boundaries
         self._is_spaced = True
 
     def add(
@@ -38,7 +39,7 @@ class BoundaryErrors:
         true: NDArray[np.float32],
         axial_um: float | None,
     ) -> None:
-        """Add a B-scan; columns where either side is NaN are left out.
+        """Add a B-scan; columns where either side is NaN have no error.
 
         Parameters
         ----------
@@ -50,6 +51,7 @@ class BoundaryErrors:
         for k in range(len(self._px)):
             difference = np.asarray(predicted[k] - true[k], np.float32).ravel()
             difference = difference[np.isfinite(difference)]
+            self._n_true[k] += int(np.isfinite(true[k]).sum())
             self._px[k].append(difference)
             self._um[k].append(difference * np.float32(axial_um or np.nan))
         self._is_spaced &= axial_um is not None
@@ -63,6 +65,17 @@ class BoundaryErrors:
         if not self._is_spaced:
             return [None] * len(self._um)
         return [_error(parts) for parts in self._um]
+
+    def judged(self) -> list[float | None]:
+        """Share of the truth's columns that have an error, 0…1, of each boundary.
+
+        Elsewhere the boundary was not found, which no error tells of. None if the truth
+        has the boundary nowhere.
+        """
+        return [
+            sum(part.size for part in parts) / n if n else None
+            for parts, n in zip(self._px, self._n_true, strict=True)
+        ]
 
 
 def _error(parts: list[NDArray[np.float32]]) -> BoundaryError | None:

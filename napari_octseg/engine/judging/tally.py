@@ -179,7 +179,12 @@ class Tally:
         return specificity, accuracy
 
     def _boundary_figures(self) -> dict[str, Any]:
-        figures: dict[str, Any] = {}
+        shares = zip(self._layers.names, self._errors.judged(), strict=True)
+        figures: dict[str, Any] = {
+            "boundary_judged": {
+                name: round(share, 4) for name, share in shares if share is not None
+            }
+        }
         units = (("px", self._errors.in_px(), 3), ("um", self._errors.in_um(), 2))
         for unit, errors, digits in units:
             found: list[tuple[str, BoundaryError]] = [

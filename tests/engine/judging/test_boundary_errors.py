@@ -19,6 +19,20 @@ def test_errors_of_known_heights_over_two_bscans() -> None:
     assert (in_um.mae, in_um.bias) == (12.0, 9.0)
 
 
+def test_columns_without_a_found_boundary_lower_the_share_that_was_judged() -> None:
+    errors = BoundaryErrors(4)
+    true = np.zeros((4, 4), np.float32)
+    found = true.copy()
+    found[1, :3] = np.nan
+    found[2] = np.nan  # found nowhere, so it cannot be wrong anywhere
+    true[0, 2:], true[3] = np.nan, np.nan
+    errors.add(found, true, 1.0)
+    assert errors.judged() == [1.0, 0.25, 0.0, None]
+    assert errors.in_px()[2:] == [None, None]
+    errors.add(np.zeros((4, 4), np.float32), np.zeros((4, 4), np.float32), 1.0)
+    assert errors.judged() == [1.0, 0.625, 0.5, 1.0]
+
+
 def test_the_95th_percentile_forgives_one_column_in_twenty_one() -> None:
     errors = BoundaryErrors(1)
     found = np.zeros((1, 21), np.float32)

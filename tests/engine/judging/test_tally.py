@@ -118,6 +118,18 @@ def test_bands_of_layers_have_the_boundaries_of_their_ends(
         assert score.boundary_bias_um == {"ILM": 0, "IPL/INL": 4, "bottom of INL": -4}
 
 
+def test_a_model_that_finds_no_boundary_does_not_look_perfect() -> None:
+    tally = Tally(BANDS, LAYERS, LAYERS[1:])
+    heights = np.repeat(np.array([[1.5], [4.0], [5.5], [10.5]], np.float32), 5, axis=1)
+    heights[:3, 1:4] = np.nan
+    heights[0] = np.nan
+    empty = np.zeros((12, 5), np.uint8)
+    tally.add(Judged("a", striped((2, 6, 11)), empty, heights=heights))
+    score = tally.score("set", "held out")
+    assert score.boundary_judged == {"ILM": 0, "IPL/INL": 0.4, "bottom of INL": 1}
+    assert score.boundary_mae_px == {"IPL/INL": 0, "bottom of INL": 0}
+
+
 VESSELS = CodeTable(
     {0: 0, 255: 1}, ((True, False), (False, True)), ("background", "vessel")
 )
