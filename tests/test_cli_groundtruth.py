@@ -24,6 +24,7 @@ from napari_octseg.io import read_volume
 from napari_octseg.io.save import save_labels, save_volume
 from napari_octseg.labels import IGNORE, LabelSet
 from napari_octseg.volume import OCTVolume
+from tests.groundtruth.beside import decide_beside
 from tests.groundtruth.random_scans import assert_same
 
 RUNNER = CliRunner()
@@ -230,6 +231,23 @@ def test_the_split_is_decided_once(truth: Path, tmp_path: Path) -> None:
     run("split", truth, "--train", mine, "--hold-out", pseudonym_of("1"))
     assert data_set.split()[mine] == "train"
     assert "No scan" in run("split", truth, "--train", "P-00000000", fails=True)
+
+
+def test_a_split_leaves_what_somebody_else_decides(
+    truth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = tmp_path / "labels.tif"
+    save_labels(np.ones(SHAPE, np.uint8), labels, label_set=CLASSES)
+    for number in range(3):
+        path = write_scan(tmp_path / "clinic", f"s{number}", number)
+        run("add", truth, path, labels, "--patient", number)
+    data_set = DataSet.open(truth)
+    mine, theirs = pseudonym_of("1"), pseudonym_of("2")
+    wait = decide_beside(data_set, monkeypatch, {theirs: "validation"})
+    run("split", truth, "--hold-out", mine)
+    wait()
+    split = data_set.split()
+    assert (split[mine], split[theirs]) == ("validation", "validation")
 
 
 def test_damage_is_reported_with_status_1(scan: Path, truth: Path) -> None:

@@ -207,12 +207,7 @@ def split(
     from rich.table import Table
 
     from napari_octseg.groundtruth.data_set import DataSet
-    from napari_octseg.groundtruth.split import (
-        TRAIN,
-        VALIDATION,
-        check_split,
-        proposed_split,
-    )
+    from napari_octseg.groundtruth.split import TRAIN, VALIDATION
 
     data_set = DataSet.open(folder)
     _check_filled(data_set)
@@ -220,12 +215,10 @@ def split(
         **dict.fromkeys(hold_out or (), VALIDATION),
         **dict.fromkeys(train or (), TRAIN),
     }
-    patients = data_set.patients()
-    check_split(asked, patients)
-    decided = {**data_set.split(), **asked}
-    sides = proposed_split(patients, decided, fraction, seed)
-    if not dry_run:
-        data_set.set_split(sides)
+    if dry_run:
+        sides = data_set.propose_split(fraction, seed, asked)
+    else:
+        sides = data_set.fill_split(asked, fraction, seed)
     table = Table("patient", "side")
     for patient, side in sides.items():
         table.add_row(plain(patient), side)

@@ -14,7 +14,13 @@ from napari_octseg.groundtruth.checking import problems_of
 from napari_octseg.groundtruth.json_files import read_json, write_json
 from napari_octseg.groundtruth.locking import cannot_write, locked
 from napari_octseg.groundtruth.scan_folder import check_fits, read_graded
-from napari_octseg.groundtruth.split import check_split, proposed_split
+from napari_octseg.groundtruth.split_file import (
+    draw_sides,
+    patients_in,
+    read_split,
+    write_drawn_sides,
+    write_sides,
+)
 from napari_octseg.groundtruth.versions import (
     LOCK,
     ScanEntry,
@@ -37,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["DataSet", "ScanEntry", "ScanVersion"]
 
 _SCHEMA = 1
-_FACTS, _SPLIT = "dataset.json", "split.json"
+_FACTS = "dataset.json"
 
 
 @dataclass(frozen=True)
@@ -258,7 +264,7 @@ class DataSet:
 
     def patients(self) -> tuple[str, ...]:
         """Pseudonyms, in order."""
-        return tuple(sorted({entry.patient for entry in self.scans()}))
+        return patients_in(self.folder)
 
     def split(self) -> dict[str, str]:
         """Side of each patient that somebody decided: ``train`` or ``validation``.
@@ -268,15 +274,7 @@ class DataSet:
         ReadError
             If the file is damaged.
         """
-        path = self.folder / _SPLIT
-        if not path.is_file():
-            return {}
-        split = {str(key): str(value) for key, value in read_json(path).items()}
-        try:
-            check_split(split, split)
-        except LabelError as error:
-            raise damaged(path, error) from error
-        return split
+        return read_split(self.folder)
 
     def set_split(self, split: Mapping[str, str]) -> None:
         """Decide on which side patients are; others stay where they are.
@@ -288,17 +286,43 @@ class DataSet:
         WriteError
             If the disk refuses; the split is as before then.
         """
-        check_split(split, self.patients())
-        with locked(self.folder / LOCK):
-            decided = {**self.split(), **split}
-            write_json(self.folder / _SPLIT, dict(sorted(decided.items())))
+        write_sides(self.folder, split)
 
-    def propose_split(self, fraction: float = 0.2, seed: int = 0) -> dict[str, str]:
-        """A side for every patient; nothing is written, and those decided stay.
+    def fill_split(
+        self,
+        asked: Mapping[str, str] | None = None,
+        fraction: float = 0.2,
+        seed: int = 0,
+    ) -> dict[str, str]:
+        """Decide on a side for every patient, and tell the sides.
 
-        See `proposed_split`.
+        Patients that somebody decided stay, also where another writer has done so a
+        moment ago: what is drawn is drawn and written in one step.
+
+        Parameters
+        ----------
+        asked
+            Sides wanted, whatever was decided.
+        fraction, seed
+            Of the draw of all others; see `proposed_split`.
+
+        Raises
+        ------
+        LabelError
+            If a patient or a side is unknown, or the fraction is not between 0 and 1.
+        WriteError
+            If the disk refuses; the split is as before then.
         """
-        return proposed_split(self.patients(), self.split(), fraction, seed)
+        return write_drawn_sides(self.folder, asked or {}, fraction, seed)
+
+    def propose_split(
+        self,
+        fraction: float = 0.2,
+        seed: int = 0,
+        asked: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
+        """What `fill_split` would decide; nothing is written."""
+        return draw_sides(self.folder, asked or {}, fraction, seed)
 
     def digest(self) -> str:
         """SHA-256 of the newest versions of all scans, 64 digits: what was trained on.

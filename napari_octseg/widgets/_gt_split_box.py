@@ -110,11 +110,11 @@ class SplitBox(QWidget):
         self._save()
 
     def _on_propose(self) -> None:
-        self._run(DataSet.propose_split, "Proposing who is held out", self._on_proposed)
+        self._run(DataSet.fill_split, "Proposing who is held out", self._on_proposed)
 
     def _on_proposed(self, split: dict[str, str]) -> None:
-        self._unsaved = {**split, **self._unsaved}
-        self._split = dict(self._unsaved)
+        # What was clicked meanwhile is written next.
+        self._split = {**split, **self._unsaved}
 
     def _save(self) -> None:
         """Write the sides that changed; another writer may have to be waited for."""

@@ -20,6 +20,7 @@ from napari_octseg.groundtruth.graded_scan import GradedScan, accepted_as_is
 from napari_octseg.io.format import ReadOptions
 from napari_octseg.labels import IGNORE, LabelSet
 from napari_octseg.volume import Localizer, Origin, Spacing
+from tests.groundtruth.beside import decide_beside
 from tests.groundtruth.random_scans import (
     LABEL_SET,
     LAYERS,
@@ -272,6 +273,30 @@ def test_the_split_is_by_patient_and_kept(data_set: DataSet) -> None:
         data_set.set_split({"P-99999999": "train"})
     told(error.value, patient(2))
     assert data_set.split() == decided
+
+
+def test_a_draw_leaves_what_another_writer_decides(
+    data_set: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(3):
+        data_set.add(plain_scan(seed, name=f"s{seed}", patient=patient(seed)))
+    data_set.set_split({patient(0): "validation"})
+    wanted = {patient(2): "validation"}
+    wait = decide_beside(data_set, monkeypatch, wanted)
+    assert data_set.fill_split()[patient(0)] == "validation"
+    wait()
+    assert data_set.split() == {
+        patient(0): "validation",
+        patient(1): "train",
+        **wanted,
+    }
+    assert data_set.fill_split({patient(0): "train"}) == {
+        patient(0): "train",
+        patient(1): "train",
+        **wanted,
+    }
+    with pytest.raises(LabelError):
+        data_set.fill_split({"P-99999999": "train"})
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from napari_octseg.widgets._gt_new_data_set import NewDataSetDialog
 from napari_octseg.widgets._panel import PANEL_WIDTH
 from napari_octseg.widgets._start_box import known_grader
 from napari_octseg.widgets.ground_truth import GroundTruthWidget
+from tests.groundtruth.beside import decide_beside
 from tests.widgets.grading_scene import CLASSES, LAYERS, MODEL, correct
 from tests.widgets.ground_truth_scene import PATIENT, GroundTruthScene, cells
 
@@ -455,6 +456,16 @@ def test_a_split_is_proposed_and_keeps_what_was_decided(tab, three):
     assert "1 patient of 3 held out" in box.note.text()
     assert "1 patient of 3 held out" in tab.panel.data_set_box.facts.text()
     assert not box.propose_button.isEnabled()
+
+
+def test_a_proposal_leaves_what_somebody_else_decides(tab, three, monkeypatch):
+    first, second, _ = three.patients()
+    three.set_split({first: "validation"})
+    wait = decide_beside(three, monkeypatch, {second: "validation"})
+    tab.click(tab.panel.split_box.propose_button)
+    tab.rest()
+    wait()
+    assert three.split()[second] == "validation"
 
 
 def test_a_split_that_cannot_be_written_is_shown_as_it_is(tab, three, monkeypatch):
