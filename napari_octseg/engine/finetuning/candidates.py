@@ -67,7 +67,7 @@ def read_candidate(run: Path) -> Candidate:
     Raises
     ------
     ReadError
-        If the run has none, or its files are damaged.
+        If the run has none, or its files are damaged: `resume_run` measures again.
     """
     path = run / run_folder.COMPARISON
     if not path.is_file():
@@ -76,13 +76,17 @@ def read_candidate(run: Path) -> Candidate:
             allowed="one that has finished",
             todo="wait for it, or resume it",
         )
-    return Candidate(
-        run=run,
-        bundle=run / run_folder.CANDIDATE,
-        job=read_job(run),
-        comparison=Comparison.from_json(run_folder.read_json(path)),
-        worst=read_worst(run / run_folder.WORST),
-    )
+    bundle, job = run / run_folder.CANDIDATE, read_job(run)
+    try:
+        find_bundle(str(bundle))
+        comparison = Comparison.from_json(run_folder.read_json(path))
+        worst = read_worst(run / run_folder.WORST)
+    except (ModelError, ReadError) as error:
+        raise ReadError(
+            f"The candidate in {run} cannot be read: {error.got}",
+            todo="resume the run, which measures again, or discard it",
+        ) from error
+    return Candidate(run, bundle, job, comparison, worst)
 
 
 def check_name(name: str) -> None:
@@ -220,6 +224,7 @@ def record_of(candidate: Candidate) -> dict[str, Any]:
             "n_held_out_bscans": job.n_held_out_bscans,
             "held_out": job.held_out,
             "notes": list(job.notes),
+            "trained_on": job.trained_on,
         },
         "settings": job.settings,
         "comparison": candidate.comparison.to_json(),

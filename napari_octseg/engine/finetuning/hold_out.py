@@ -61,7 +61,11 @@ class HoldOut:
 
 
 def choose_hold_out(
-    scans: Sequence[GradedOf], decided: Mapping[str, str], *, n_neighbours: int = 0
+    scans: Sequence[GradedOf],
+    decided: Mapping[str, str],
+    *,
+    n_neighbours: int = 0,
+    all_known: bool = True,
 ) -> HoldOut:
     """Hold out whole patients; of one patient alone blocks of B-scans, with a gap.
 
@@ -76,6 +80,9 @@ def choose_hold_out(
         Side of each patient that was decided on.
     n_neighbours
         B-scans on each side that the model sees beside one.
+    all_known
+        Whether it is known of all data what the model was trained on; otherwise the
+        text does not say that it was not trained on what is held out.
 
     Raises
     ------
@@ -90,7 +97,7 @@ def choose_hold_out(
     )
     held_out = tuple(p for p in patients if sides[p] == VALIDATION)
     if not held_out:
-        return _by_blocks(scans, len(patients), n_neighbours)
+        return _by_blocks(scans, len(patients), n_neighbours, all_known)
     if len(held_out) == len(patients):
         raise RecipeError(
             f"All patients of the data set are held out: {', '.join(held_out)}",
@@ -106,13 +113,13 @@ def choose_hold_out(
     n = sum(len(scan.bscans) for scan in scans if scan.patient in held_out)
     return HoldOut(
         held_out,
-        f"{len(held_out)} of {len(patients)} patients, not trained on "
+        f"{len(held_out)} of {len(patients)} patients{_unseen(all_known)} "
         f"({', '.join(held_out)}: {_counted(n, 'B-scan')})",
     )
 
 
 def _by_blocks(
-    scans: Sequence[GradedOf], n_patients: int, n_neighbours: int
+    scans: Sequence[GradedOf], n_patients: int, n_neighbours: int, all_known: bool
 ) -> HoldOut:
     blocks = []
     for scan in scans:
@@ -151,8 +158,8 @@ def _by_blocks(
         )
     return HoldOut(
         BlocksHeldOut(blocks=tuple(blocks)),
-        f"{_counted(n, 'B-scan')}, not trained on ({spans}), with a gap to those that "
-        f"are: {reason}",
+        f"{_counted(n, 'B-scan')}{_unseen(all_known)} ({spans}), with a gap to those "
+        f"that are trained on: {reason}",
     )
 
 
@@ -196,6 +203,10 @@ def _span(block: Block) -> str:
     if block.first == block.last:
         return f"{block.scan}: {block.first}"
     return f"{block.scan}: {block.first} to {block.last}"
+
+
+def _unseen(all_known: bool) -> str:
+    return ", not trained on" if all_known else ""
 
 
 def _counted(n: int, word: str) -> str:

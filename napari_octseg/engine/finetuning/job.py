@@ -12,6 +12,8 @@ from napari_octseg.engine.finetuning import run_folder
 from napari_octseg.errors import ReadError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_octseg.engine.finetuning.plan import FineTunePlan
     from napari_octseg.engine.finetuning.settings import FineTuneSettings
     from napari_octseg.engine.recipe import Recipe
@@ -33,6 +35,9 @@ class Job:
         Of the ground truth.
     held_out, notes
         What is held out, and what else is to be said, for people.
+    trained_on
+        Id of each data set → pseudonyms of the patients that the new model and its
+        ancestors have been trained on; None where nobody knows.
     device, precision
         As for `TrainSettings`.
     settings
@@ -49,6 +54,7 @@ class Job:
     n_held_out_bscans: int = 0
     held_out: str = ""
     notes: tuple[str, ...] = ()
+    trained_on: dict[str, Sequence[str] | None] = field(default_factory=dict)
     device: str = "auto"
     precision: str = "bf16-mixed"
     settings: dict[str, Any] = field(default_factory=dict)
@@ -75,6 +81,7 @@ def job_of(settings: FineTuneSettings, plan: FineTunePlan) -> Job:
         n_held_out_bscans=plan.n_held_out_bscans,
         held_out=plan.held_out,
         notes=plan.notes,
+        trained_on=dict(plan.trained_on),
         device=settings.device,
         precision=settings.precision,
         settings=settings.to_json(),

@@ -1,14 +1,10 @@
-"""What is known of the model that is fine-tuned: its recipe, and what it has seen."""
+"""What a fine-tuning begins with: the model's recipe, and the graded B-scans."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_octseg.engine.data.graded_source import graded_entries, scan_and_index
 from napari_octseg.engine.finetuning.hold_out import GradedOf
-from napari_octseg.engine.finetuning.replay import graded_patients
-from napari_octseg.engine.learning.first_weights import ancestors
 from napari_octseg.engine.recipe import Recipe, read_recipe
 from napari_octseg.errors import RecipeError
 from napari_octseg.groundtruth.json_files import read_json
@@ -19,7 +15,6 @@ if TYPE_CHECKING:
 
     from napari_octseg.bundles.card import ModelCard
     from napari_octseg.bundles.registry import Bundle
-    from napari_octseg.engine.data.source import Source
     from napari_octseg.groundtruth.data_set import DataSet
 
 _USUAL_RATE = 1e-3
@@ -78,56 +73,6 @@ def _from_card(card: ModelCard) -> Recipe:
     )
 
 
-def trained_on(
-    model: str, data_set: DataSet, root: Path | None
-) -> dict[str, frozenset[int]]:
-    """B-scans of a data set that a model or one of its ancestors was trained on.
-
-    So are all of a patient who was trained on in another data set: it may be the same
-    scan there.
-
-    Parameters
-    ----------
-    model
-        Name or folder of its bundle.
-    data_set
-        Ground truth.
-    root
-        Root of the folders that recipes name.
-
-    Returns
-    -------
-    Name of the scan → its B-scans; scans that nobody was trained on are missing.
-
-    Raises
-    ------
-    RecipeError
-        If versions that a model was trained on are gone.
-    """
-    seen: dict[str, set[int]] = {}
-    patients: set[str] = set()
-    for earlier, _ in ancestors(model):
-        for source in earlier.sources:
-            if not _is_of(source, data_set):
-                patients |= graded_patients(source, root, held_out=False)
-                continue
-            moved = source.model_copy(
-                update={"folder": str(data_set.folder.absolute())}
-            )
-            for entry in graded_entries(moved, Path()):
-                if not entry.held_out:
-                    name, index = scan_and_index(entry)
-                    seen.setdefault(name, set()).add(index)
-    for scan in data_set.scans():
-        if scan.patient in patients:
-            seen.setdefault(scan.name, set()).update(scan.newest.graded_bscans)
-    return {name: frozenset(own) for name, own in seen.items()}
-
-
-def _is_of(source: Source, data_set: DataSet) -> bool:
-    return source.kind == "ground truth" and source.data_set == data_set.id
-
-
 def graded_scans(
     data_set: DataSet, seen: Mapping[str, frozenset[int]]
 ) -> list[GradedOf]:
@@ -138,7 +83,7 @@ def graded_scans(
     data_set
         Ground truth.
     seen
-        As `trained_on` gives it.
+        As `seen.trained_on` gives them: what the model was trained on already.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +14,16 @@ from napari_octseg.engine.data.source import Source, Target
 from napari_octseg.engine.data.split import list_source
 from napari_octseg.engine.finetuning.hold_out import choose_hold_out
 from napari_octseg.engine.finetuning.meanings import codes_for
-from napari_octseg.engine.finetuning.parent import (
-    graded_scans,
-    parent_recipe,
-    trained_on,
-)
+from napari_octseg.engine.finetuning.parent import graded_scans, parent_recipe
 from napari_octseg.engine.finetuning.presets import LEAST_WARM_UP, PRESETS
 from napari_octseg.engine.finetuning.replay import (
     graded_patients,
     left_out,
+    measured_apart,
     replay_sources,
     replay_targets,
 )
+from napari_octseg.engine.finetuning.seen import trained_on, with_training
 from napari_octseg.engine.learning.scope import limit_training
 from napari_octseg.engine.recipe import Recipe
 from napari_octseg.errors import RecipeError
@@ -34,7 +32,7 @@ from napari_octseg.groundtruth.split import VALIDATION
 from napari_octseg.networks import build
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari_octseg.engine.finetuning.hold_out import GradedOf
     from napari_octseg.engine.finetuning.presets import Preset
@@ -61,6 +59,9 @@ class FineTunePlan:
         Of the ground truth.
     notes
         What else is to be said, a sentence each.
+    trained_on
+        Id of each data set → pseudonyms of the patients that the new model, its parent
+        or the parent's have been trained on; None where nobody knows.
     """
 
     recipe: Recipe
@@ -68,6 +69,7 @@ class FineTunePlan:
     n_train_bscans: int
     n_held_out_bscans: int
     notes: tuple[str, ...] = ()
+    trained_on: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
 
 
 def plan_fine_tune(settings: FineTuneSettings) -> FineTunePlan:
@@ -93,14 +95,23 @@ def plan_fine_tune(settings: FineTuneSettings) -> FineTunePlan:
     data_set = DataSet.open(settings.data_set)
     codes, notes = codes_for(data_set.label_set, parent.label_set)
     root = None if settings.replay is None else Path(settings.replay).expanduser()
-    scans = graded_scans(data_set, trained_on(settings.model, data_set, root))
-    replay = replay_sources(parent, data_set, root, preset)
-    kept = {p for one in replay for p in graded_patients(one, root, held_out=True)}
+    seen = trained_on(settings.model, data_set, root)
+    scans = graded_scans(data_set, seen.bscans)
+    known = replay_sources(parent, data_set, root, preset)
+    kept = {
+        patient
+        for one in known
+        for patient in graded_patients(one, root, held_out=True) or ()
+    }
     hold_out = choose_hold_out(
         scans,
         _sides(scans, kept) | data_set.split(),
         n_neighbours=parent.input.n_neighbours,
+        all_known=not seen.unknown,
     )
+    held_out = hold_out.validation if isinstance(hold_out.validation, tuple) else ()
+    trained = {scan.patient for scan in scans} - set(held_out)
+    replay, apart = measured_apart(known, trained, root)
     is_of_findings = not parent.layers and parent.input.plane == "bscan"
     rare = tuple(code for code in codes if code) if is_of_findings else ()
     own = Source(
@@ -128,13 +139,19 @@ def plan_fine_tune(settings: FineTuneSettings) -> FineTunePlan:
         parent, start, settings, preset, (own, *replay), root, hold_out.text
     )
     n_held_out = sum(entry.held_out for entry in every)
-    missing = left_out(parent, replay, data_set)
+    missing = left_out(parent, known, data_set)
     return FineTunePlan(
         recipe,
         hold_out.text,
         sum(not entry.held_out for entry in every),
         n_measured,
-        (*notes, *_more_notes(parent, replay, missing, n_held_out, n_measured)),
+        (
+            *notes,
+            *_unknown_notes(parent, seen.unknown),
+            *apart,
+            *_more_notes(parent, known, missing, n_held_out, n_measured),
+        ),
+        with_training(seen, (own, *replay), root),
     )
 
 
@@ -222,6 +239,15 @@ def _augment(
     before = augment_settings(parent.input.plane, parent.augment)
     svdna = max(before.svdna, _SVDNA if has_looks else 0.0)
     return own | {"svdna": svdna, "match": min(before.match, 1 - svdna)}
+
+
+def _unknown_notes(parent: Recipe, unknown: Sequence[str]) -> tuple[str, ...]:
+    if not unknown:
+        return ()
+    return (
+        f"Whom {parent.name} was trained on in {', '.join(unknown)} is not known, "
+        "because that is not at hand: it may have seen who is held out.",
+    )
 
 
 def _more_notes(

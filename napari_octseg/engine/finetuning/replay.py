@@ -6,7 +6,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_octseg.engine.data.split import find_pictures, list_source
+from napari_octseg.engine.data.graded_source import graded_entries, scan_and_index
+from napari_octseg.engine.data.split import find_pictures
 from napari_octseg.errors import OctsegError, RecipeError
 from napari_octseg.groundtruth.data_set import DataSet
 
@@ -86,20 +87,71 @@ def replay_targets(
     return tuple(found)
 
 
-def graded_patients(source: Source, root: Path | None, *, held_out: bool) -> set[str]:
+def graded_patients(
+    source: Source, root: Path | None, *, held_out: bool
+) -> set[str] | None:
     """Patients of ground truth that are held out, or else trained on.
 
-    Nobody of other sources, whose patients have other names, and of a data set that is
-    not there any more.
+    Of a source that is thinned all are named: another training may draw others.
+
+    Returns
+    -------
+    Nobody of other sources, whose patients have other names; None of a data set that is
+    not there any more: nobody knows.
     """
-    if source.kind != "ground truth" or not _is_data_set(source, root):
+    if source.kind != "ground truth":
         return set()
+    if not _is_data_set(source, root):
+        return None
     try:
-        entries = list_source(source, root or Path())
+        entries = graded_entries(source, root or Path())
     except OctsegError as error:
         logger.warning("who is in %s is unknown: %s", source.name, error)
-        return set()
+        return None
     return {entry.patient for entry in entries if entry.held_out == held_out}
+
+
+def measured_apart(
+    sources: Sequence[Source], trained: set[str], root: Path | None
+) -> tuple[tuple[Source, ...], tuple[str, ...]]:
+    """Replay without the held-out scans of whom a training learns from elsewhere.
+
+    The figures that tell whether something is forgotten are of scans that nothing was
+    learnt from: a patient stays on one side in all data sets.
+
+    Parameters
+    ----------
+    sources
+        The replay.
+    trained
+        Patients of the ground truth who are trained on.
+    root
+        Root of the folders that recipes name.
+
+    Returns
+    -------
+    sources
+        Without these scans, and without sources that hold nothing else.
+    notes
+        Who is not measured any more, a sentence for each source.
+    """
+    kept, notes = [], []
+    for source in sources:
+        if not (graded_patients(source, root, held_out=True) or set()) & trained:
+            kept.append(source)
+            continue
+        entries = graded_entries(source, root or Path())
+        spoilt = [one for one in entries if one.held_out and one.patient in trained]
+        gone = {scan_and_index(one)[0] for one in spoilt}
+        exclude = (*source.exclude, *sorted(gone))
+        who = sorted({one.patient for one in spoilt})
+        notes.append(
+            f"{', '.join(who)}, held out in {source.name}, "
+            f"{'is' if len(who) == 1 else 'are'} trained on now, so not measured there."
+        )
+        if {scan_and_index(one)[0] for one in entries} > gone:
+            kept.append(source.model_copy(update={"exclude": exclude}))
+    return tuple(kept), tuple(notes)
 
 
 def left_out(parent: Recipe, kept: Sequence[Source], data_set: DataSet) -> list[str]:

@@ -97,6 +97,7 @@ def planned(from_parent: Recipe, data: Path, runs: Path) -> Callable[..., Path]:
             device="cpu",
             precision="32-true",
             settings={"preset": "quick"},
+            trained_on={"id-of-mine": ("P-1", "P-2"), "id-of-another": None},
         )
         write_job(job, from_parent.model_copy(update=changes), folder)
         write_launched(folder, "preparing", stopped_early=False)

@@ -49,6 +49,10 @@ def test_an_accepted_candidate_is_a_model_that_tells_where_it_comes_from(
     assert (bundle.folder / "weights.safetensors").read_bytes() == weights
     record = json.loads((bundle.folder / "finetune.json").read_text())
     assert record["data"]["sha256"] == "d" * 64
+    assert record["data"]["trained_on"] == {
+        "id-of-mine": ["P-1", "P-2"],
+        "id-of-another": None,
+    }
     assert record["settings"] == {"preset": "quick"}
     assert record["comparison"]["verdict"] == candidate.comparison.verdict
     assert (bundle.folder / "recipe.json").is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from napari_octseg.bundles.card import read_card, write_card
 from napari_octseg.bundles.registry import Bundle, find_bundle
 from napari_octseg.engine.data.source import BlocksHeldOut
+from napari_octseg.engine.data.split import list_source
+from napari_octseg.engine.finetuning.job import job_of
 from napari_octseg.engine.finetuning.plan import FineTunePlan, plan_fine_tune
 from napari_octseg.engine.finetuning.presets import PRESETS
 from napari_octseg.engine.finetuning.settings import FineTuneSettings
@@ -49,6 +52,8 @@ def accepted(plan: FineTunePlan, parent: Path, name: str) -> None:
     write_card(card, folder / "card.json")
     text = plan.recipe.model_dump_json()
     (folder / "recipe.json").write_text(text, encoding="utf-8")
+    record = {"data": {"trained_on": plan.trained_on}}
+    (folder / "finetune.json").write_text(json.dumps(record), encoding="utf-8")
 
 
 def test_ground_truth_comes_first_and_replay_keeps_its_split(
@@ -205,6 +210,125 @@ def test_a_patient_stays_on_one_side_in_all_data_sets(
     graded_set(tmp_path / "third", graded_scan("P3", [0, 4, 8, 12]))
     third = plan(model="child", data_set=tmp_path / "third")
     assert third.n_train_bscans == 3
+
+
+def test_who_was_trained_on_is_known_though_the_data_set_has_moved(
+    plan: Plan, tmp_path: Path
+) -> None:
+    four_patients(tmp_path / "ds")  # P3 is held out
+    parent = tmp_path / "models/parent"
+    accepted(plan(), parent, "child")
+    (tmp_path / "ds").rename(tmp_path / "moved")
+    scans = [graded_scan(f"P{n}", [0], first_seed=50 + n) for n in (0, 7, 8, 9)]
+    other = graded_set(tmp_path / "other", *scans)
+    sides = dict.fromkeys(("P7", "P8", "P9"), "train")
+    other.set_split({**sides, "P0": "validation"})
+    with pytest.raises(RecipeError, match="trained on P0, whom the split holds out"):
+        plan(model="child", data_set=other.folder)
+    other.set_split({**sides, "P0": "train", "P9": "validation"})
+    second = plan(model="child", data_set=other.folder)
+    assert "not trained on (P9" in second.held_out
+    settings = FineTuneSettings("child", other.folder, tmp_path / "run")
+    assert job_of(settings, second).trained_on == second.trained_on
+    assert sorted(map(str, second.trained_on.values())) == [
+        "('P0', 'P1', 'P2')",
+        "('P0', 'P7', 'P8')",
+    ]
+    # A grandchild keeps what its ancestors have seen, the data sets gone or not.
+    accepted(second, parent, "grandchild")
+    shutil.rmtree(parent.with_name("child"))
+    other.folder.rename(tmp_path / "elsewhere")
+    scans = [graded_scan(f"P{n}", [0], first_seed=50 + n) for n in (1, 5)]
+    third = graded_set(tmp_path / "third", *scans)
+    third.set_split({"P1": "validation", "P5": "train"})
+    with pytest.raises(RecipeError, match="trained on P1, whom the split holds out"):
+        plan(model="grandchild", data_set=third.folder)
+
+
+def test_where_nobody_knows_who_was_trained_on_that_is_said(
+    plan: Plan, tmp_path: Path
+) -> None:
+    four_patients(tmp_path / "ds")
+    parent = tmp_path / "models/parent"
+    first = plan()
+    assert "not trained on" in first.held_out
+    accepted(first, parent, "child")
+    (parent.with_name("child") / "finetune.json").write_text('{"data": {}}')
+    (tmp_path / "ds").rename(tmp_path / "moved")
+    scans = [graded_scan(f"Q{n}", [0], first_seed=50 + n) for n in range(3)]
+    graded_set(tmp_path / "other", *scans)
+    found = plan(model="child", data_set=tmp_path / "other")
+    assert "not trained on" not in found.held_out
+    assert any("child was trained on in mine is not known" in n for n in found.notes)
+    assert None in found.trained_on.values()
+    # Nor do its own children know; its blocks of one patient do not claim it either.
+    accepted(found, parent, "grandchild")
+    shutil.rmtree(parent.with_name("child"))
+    graded_set(tmp_path / "one", graded_scan("P0", range(10)))
+    later = plan(model="grandchild", data_set=tmp_path / "one")
+    assert "not trained on" not in later.held_out
+    assert any("in an earlier data set is not known" in note for note in later.notes)
+
+
+def test_a_parent_that_is_gone_may_have_seen_anybody(
+    plan: Plan, tmp_path: Path
+) -> None:
+    data_set = four_patients(tmp_path / "ds")
+    parent = tmp_path / "models/parent"
+    accepted(plan(), parent, "child")
+    (parent.with_name("child") / "finetune.json").unlink()
+    parent.rename(tmp_path / "gone")
+    found = plan(model="child", data_set=data_set.folder)
+    assert "not trained on" not in found.held_out
+    assert any("trained on in parent is not known" in note for note in found.notes)
+
+
+def test_nobody_is_trained_on_here_and_measured_in_the_replay(
+    plan: Plan, tmp_path: Path
+) -> None:
+    four_patients(tmp_path / "ds").set_split(
+        {"P0": "train", "P1": "train", "P2": "validation", "P3": "validation"}
+    )
+    accepted(plan(), tmp_path / "models/parent", "child")
+    scans = [
+        graded_scan(p, [0], first_seed=50 + 10 * n)
+        for n, p in enumerate(("P3", "Q1", "Q2"))
+    ]
+    other = graded_set(tmp_path / "other", *scans)
+    other.set_split({"P3": "train", "Q1": "validation", "Q2": "train"})
+    found = plan(model="child", data_set=other.folder)
+    sides = {
+        source.name: {(e.patient, e.held_out) for e in list_source(source, tmp_path)}
+        for source in found.recipe.sources[:2]
+    }
+    assert sides == {
+        "mine (yours)": {("P3", False), ("Q2", False), ("Q1", True)},
+        "mine": {("P0", False), ("P1", False), ("P2", True)},
+    }
+    (note,) = (n for n in found.notes if "P3" in n)
+    assert note == "P3, held out in mine, is trained on now, so not measured there."
+
+
+def test_of_a_patient_alone_whom_the_replay_holds_out_blocks_are_measured(
+    plan: Plan, tmp_path: Path
+) -> None:
+    four_patients(tmp_path / "ds")  # P3 is held out
+    accepted(plan(), tmp_path / "models/parent", "child")
+    graded_set(tmp_path / "other", graded_scan("P3", range(0, 50, 5)))
+    found = plan(model="child", data_set=tmp_path / "other")
+    own, replay, phantom = found.recipe.sources
+    assert isinstance(own.validation, BlocksHeldOut)
+    assert {e.patient for e in list_source(replay, tmp_path)} == {"P0", "P1", "P2"}
+    assert any("P3, held out in mine" in note for note in found.notes)
+    # A replay that holds no other scan goes.
+    accepted(found, tmp_path / "models/parent", "grandchild")
+    graded_set(tmp_path / "third", graded_scan("P3", range(1, 50, 5)))
+    names = [
+        s.name
+        for s in plan(model="grandchild", data_set=tmp_path / "third").recipe.sources
+    ]
+    assert names == ["mine (yours)", "mine", "phantom"]
+    assert phantom.kind == "phantom"
 
 
 def test_the_background_of_fluid_alone_may_be_any_layer(
