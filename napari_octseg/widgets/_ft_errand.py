@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_octseg.errors import OctsegError
 from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._tasks import RunningTask, as_task, while_alive
 
@@ -41,7 +42,11 @@ class Errand(QObject):
         return self._task is not None
 
     def start(
-        self, work: Callable[[], Any], text: str, done: Callable[[Any], object]
+        self,
+        work: Callable[[], Any],
+        text: str,
+        done: Callable[[Any], object],
+        failed: Callable[[OctsegError], object] | None = None,
     ) -> None:
         """Begin, unless something is under way.
 
@@ -53,12 +58,15 @@ class Errand(QObject):
             What is being done, for people.
         done
             Method of a widget; gets what `work` returned.
+        failed
+            Method of a widget that says what went wrong; None: a message over the
+            window does.
         """
         if self._task is not None:
             return
         task = RunningTask(as_task(work, text), text.rstrip("…"))
         task.succeeded.connect(while_alive(self._on_success, done))
-        task.failed.connect(while_alive(self._on_failed))
+        task.failed.connect(while_alive(self._on_failed, failed))
         task.ended.connect(while_alive(self._on_ended, task))
         self._task = task
         self._progress_view.begin(text)
@@ -71,8 +79,13 @@ class Errand(QObject):
         self._progress_view.end()
         done(result)
 
-    def _on_failed(self, error: Exception) -> None:
-        show_error(self._panel, error)
+    def _on_failed(
+        self, failed: Callable[[OctsegError], object] | None, error: Exception
+    ) -> None:
+        if failed is not None and isinstance(error, OctsegError):
+            failed(error)
+        else:
+            show_error(self._panel, error)
 
     def _on_ended(self, task: RunningTask) -> None:
         if self._task is task:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import napari
 
     from napari_octseg.engine.finetuning.run import Run
-    from napari_octseg.engine.finetuning.status import RunStatus
+    from napari_octseg.engine.finetuning.status import RunStatus, Trouble
     from napari_octseg.widgets._ft_follow import RunFollower
     from napari_octseg.widgets._panel import Panel
 
@@ -89,9 +89,16 @@ class RunView(QGroupBox):
 
     def show_stop(self, status: RunStatus) -> None:
         """Say how a run ended that has no candidate."""
-        self.told.setText(stop_text(status))
+        self._show_ends(stop_text(status), can_resume=status.can_resume)
+
+    def show_unreadable(self, error: OctsegError) -> None:
+        """Say why the candidate of a finished run is of no use; it can be made anew."""
+        self._show_ends(trouble_text(error), can_resume=True)
+
+    def _show_ends(self, text: str, *, can_resume: bool) -> None:
+        self.told.setText(text)
         self.told.show()
-        self.resume_button.setEnabled(status.can_resume)
+        self.resume_button.setEnabled(can_resume)
         self.ends.show()
 
     def show_end(self) -> None:
@@ -110,14 +117,19 @@ class RunView(QGroupBox):
 def stop_text(status: RunStatus) -> str:
     """Why there is no candidate, as rich text."""
     if status.trouble is not None:
-        todo = f" {_sentence(status.trouble.todo)}" if status.trouble.todo else ""
-        return f"{red(_sentence(status.trouble.got))}{escape(todo)}"
+        return trouble_text(status.trouble)
     if status.has_crashed:
         return amber(
             "The training ended without a word: it was killed, or the computer was "
             "switched off. It can go on after its last validation."
         )
     return amber(_sentence(status.message or "It was cancelled"))
+
+
+def trouble_text(trouble: Trouble | OctsegError) -> str:
+    """What went wrong and what to do, as rich text."""
+    todo = f" {_sentence(trouble.todo)}" if trouble.todo else ""
+    return f"{red(_sentence(trouble.got))}{escape(todo)}"
 
 
 def caption_of(run: Run) -> str:

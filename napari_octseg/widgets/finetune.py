@@ -223,7 +223,10 @@ class FineTuneWidget(Panel):
             return
         if status.phase == "finished":
             self.errand.start(
-                partial(found_in, run), "Reading the candidate…", self._on_candidate
+                partial(found_in, run),
+                "Reading the candidate…",
+                self._on_candidate,
+                self.run_view.show_unreadable,
             )
         else:
             self.run_view.show_stop(status)

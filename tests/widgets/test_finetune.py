@@ -242,6 +242,25 @@ def test_a_cancelled_run_can_be_resumed_though_its_worker_is_still_leaving(scene
     lock.release()
 
 
+def test_a_candidate_that_cannot_be_read_is_no_dead_end(scene, bundle):
+    older, folder = scene.write_run("older"), scene.write_run("run")
+    for one in (older, folder):
+        scene.finish_run(one, comparison(0.1), bundle)
+    (folder / run_folder.WORST).write_bytes(b"nothing")
+    panel = scene.open()
+    scene.until(panel.run_view.ends.isVisible)
+    assert "cannot be read" in panel.run_view.told.text()
+    assert "measures again" in panel.run_view.told.text()
+    assert not panel.window().findChildren(ErrorMessage)
+    assert not panel.gate.isVisible()
+    assert panel.run_view.resume_button.isEnabled()
+    scene.rest()
+    scene.click(panel.run_view.remove_button)
+    # Then the next one is shown.
+    scene.until(panel.gate.isVisible)
+    assert panel.gate.candidate.run == older
+
+
 def test_a_run_under_way_comes_before_those_that_wait(scene, bundle):
     waiting = scene.write_run("a-waiting")
     scene.finish_run(waiting, comparison(0.1), bundle)

@@ -68,6 +68,24 @@ class Run:
         """
         return read_job(self.folder)
 
+    @property
+    def can_resume(self) -> bool:
+        """Whether `resume_run` makes sense: nobody is at it, and no candidate is whole.
+
+        Raises
+        ------
+        ReadError
+            If the folder holds no run (any more).
+        """
+        status = self.status
+        if status.phase != "finished":
+            return status.can_resume
+        try:
+            read_candidate(self.folder)
+        except ReadError:
+            return True
+        return False
+
     def events(self, since: int = 0) -> tuple[list[Event], int]:
         """What it has done since an earlier call, and the `since` of the next one."""
         return read_events(self.folder / run_folder.EVENTS, since)
@@ -134,26 +152,26 @@ def start_job(job: Job, recipe: Recipe, folder: Path) -> Run:
 
 
 def resume_run(run: Run) -> Run:
-    """Go on with a run that crashed, failed or was cancelled.
+    """Go on with a run that crashed, failed or was cancelled, or is damaged.
 
     The training continues after its last validation. If it had come to its end, the
-    candidate is measured.
+    candidate is measured; so it is again where it cannot be read any more.
 
     Raises
     ------
     TaskError
         If it is running, or has its candidate already.
     """
-    status = run.status
-    if not status.can_resume:
+    if not run.can_resume:
         raise TaskError(
             f"The fine-tuning in {run.folder} "
-            + ("is running" if status.is_alive else "is finished"),
+            + ("is running" if run.status.is_alive else "is finished"),
             allowed="one that crashed, failed or was cancelled",
             todo="accept or discard its candidate, or start a new one",
         )
-    for name in (run_folder.CANCEL, run_folder.STOPPED):
-        (run.folder / name).unlink(missing_ok=True)
+    (run.folder / run_folder.CANCEL).unlink(missing_ok=True)
+    if run.status.phase != "finished":  # else what it was stopped at was the end
+        (run.folder / run_folder.STOPPED).unlink(missing_ok=True)
     return _launched(run.folder)
 
 

@@ -87,7 +87,7 @@ class RunStatus:
 
     @property
     def can_resume(self) -> bool:
-        """Whether `resume_run` makes sense."""
+        """Whether there is something left to do; see `Run.can_resume`, too."""
         return not self.is_alive and self.phase != "finished"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_DAMAGED = (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error)
 _ARRAYS = ("image", "truth", "before", "after")
 
 
@@ -79,7 +81,5 @@ def read_worst(path: Path) -> tuple[WorstBscan, ...]:
                 )
                 for i in range(int(arrays["n"]))
             )
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise ReadError(
-            f"{path} is damaged ({error})", todo="resume the run, or discard it"
-        ) from error
+    except _DAMAGED as error:
+        raise ReadError(f"{path} is damaged ({error})") from error

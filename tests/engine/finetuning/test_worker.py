@@ -11,14 +11,15 @@ import pytest
 import torch
 
 from napari_octseg.bundles.registry import find_bundle, load_network
+from napari_octseg.engine.finetuning import run as run_module
 from napari_octseg.engine.finetuning import run_folder, worker
 from napari_octseg.engine.finetuning.candidates import read_candidate
 from napari_octseg.engine.finetuning.events import read_events
 from napari_octseg.engine.finetuning.lock import take_lock
-from napari_octseg.engine.finetuning.run import Run, iter_follow
+from napari_octseg.engine.finetuning.run import Run, iter_follow, resume_run
 from napari_octseg.engine.finetuning.status import read_status, write_launched
 from napari_octseg.engine.progress import Progress, outcome
-from napari_octseg.errors import TaskError
+from napari_octseg.errors import ReadError, TaskError
 
 
 def test_a_worker_trains_and_leaves_a_measured_candidate(
@@ -55,6 +56,57 @@ def test_a_worker_trains_and_leaves_a_measured_candidate(
     assert (worst.truth == worst.after).mean() > (worst.truth == worst.before).mean()
     assert worst.dice_before < worst.dice_after
     assert not list(run.glob(".*"))  # no draft and no reserve is left
+
+
+def spoil_card(run: Path) -> None:
+    (run / run_folder.CANDIDATE / "card.json").write_text("{}")
+
+
+def spoil_comparison(run: Path) -> None:
+    (run / run_folder.COMPARISON).write_text('{"mean": 1}')
+
+
+def spoil_worst(run: Path) -> None:
+    path = run / run_folder.WORST
+    content = bytearray(path.read_bytes())
+    content[150:400] = bytes(250)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("spoil", [spoil_card, spoil_comparison, spoil_worst])
+def test_a_candidate_that_cannot_be_read_any_more_is_measured_again(
+    planned: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[Path], None],
+) -> None:
+    folder = planned(n_steps=40)
+    worker.work(folder)
+    run = Run(folder)
+    before = read_candidate(folder).comparison
+    assert not run.can_resume
+    spoil(folder)
+    with pytest.raises(ReadError, match="resume the run"):
+        read_candidate(folder)
+    assert run.can_resume
+    monkeypatch.setattr(run_module, "launch", worker.work)
+    resume_run(run)
+    assert run.status.phase == "finished", run.status.trouble
+    assert read_candidate(folder).comparison == before
+    assert not run.can_resume
+
+
+def test_a_run_that_was_stopped_is_not_trained_on_when_it_is_measured_again(
+    planned: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = planned()
+    worker.work(folder)
+    (folder / run_folder.STOPPED).touch()
+    spoil_comparison(folder)
+    monkeypatch.setattr(worker, "_training", failing(ValueError("trained")))
+    monkeypatch.setattr(run_module, "launch", worker.work)
+    resume_run(Run(folder))
+    assert read_status(folder).phase == "finished"
+    assert any("stopped early" in n for n in read_candidate(folder).comparison.notes)
 
 
 def test_a_broken_recipe_is_told_with_what_to_do(planned: Callable[..., Path]) -> None:
