@@ -24,6 +24,7 @@ from napari_octseg.groundtruth.formats.dicom_source import (
     save,
     source_instances,
 )
+from napari_octseg.groundtruth.formats.drawn_boundaries import drawn_by_machine
 from napari_octseg.groundtruth.formats.exporting import export_folder
 from napari_octseg.groundtruth.formats.importing import scan_of_others
 from napari_octseg.groundtruth.formats.png_masks import (
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from napari_octseg.groundtruth.formats.dicom_files import DicomFile
+    from napari_octseg.groundtruth.formats.dicom_files import DicomFile, Place
     from napari_octseg.groundtruth.graded_scan import GradedScan
     from napari_octseg.volume import OCTVolume
 
@@ -91,6 +92,7 @@ def read(path: Path) -> list[GradedScan]:
         Folder that holds both, in any depth and under any names, or a segmentation
         with its images beside it. Every series of images is a scan. Of files that are
         not ours neither names nor numbers of patients are kept: they become pseudonyms.
+    Where a segment is AUTOMATIC, the labels are a machine's.
 
     Raises
     ------
@@ -107,15 +109,14 @@ def read(path: Path) -> list[GradedScan]:
     scans = []
     for images in files.series:
         volume = volume_in(images)
-        labels, label_set = labels_in(files.segmentations, places_in(images))
-        name, patient = _identity(images[0], volume)
-        scan = scan_of_others(name, volume, labels, label_set, patient=patient)
-        scans.append(_completed(scan, path))
+        scans.append(
+            _scan_of(files.segmentations, places_in(images), images[0], volume, path)
+        )
     return sorted(scans, key=lambda scan: scan.name)
 
 
 def read_labels_for(path: Path, volume: OCTVolume) -> GradedScan:
-    """Read segmentations of a scan that is open (`dicom_files.places_of`).
+    """Read segmentations of a scan that is open (`dicom_files.places_of`); see `read`.
 
     Parameters
     ----------
@@ -130,11 +131,23 @@ def read_labels_for(path: Path, volume: OCTVolume) -> GradedScan:
         If there are none, they refer to another scan, or a file is damaged.
     """
     files = find_files(path)
-    labels, label_set = labels_in(files.segmentations, places_of(volume, files))
-    name, patient = _identity(files.segmentations[0], volume)
-    return _completed(
-        scan_of_others(name, volume, labels, label_set, patient=patient), path
-    )
+    places = places_of(volume, files)
+    return _scan_of(files.segmentations, places, files.segmentations[0], volume, path)
+
+
+def _scan_of(
+    segmentations: Sequence[DicomFile],
+    places: Sequence[Place],
+    named_by: DicomFile,
+    volume: OCTVolume,
+    path: Path,
+) -> GradedScan:
+    """The scan at `places` with its labels, and what lies beside `path` about it."""
+    labels, label_set, machine = labels_in(segmentations, places)
+    name, patient = _identity(named_by, volume)
+    scan = scan_of_others(name, volume, labels, label_set, patient=patient)
+    # Ours are never AUTOMATIC: their sidecar tells who answers for what.
+    return _completed(drawn_by_machine(scan, machine) if machine else scan, path)
 
 
 def _identity(file: DicomFile, volume: OCTVolume) -> tuple[str, str]:

@@ -165,7 +165,7 @@ def _algorithm(scan: GradedScan, highdicom: Any) -> tuple[str, Any]:
 
 def labels_in(
     segmentations: Sequence[DicomFile], places: Sequence[Place]
-) -> tuple[NDArray[np.uint8], LabelSet]:
+) -> tuple[NDArray[np.uint8], LabelSet, str]:
     """Labels of the B-scans at `places`, and their classes: the labels of segments.
 
     Label maps go before binary segmentations of the same images. Of segments that
@@ -174,7 +174,9 @@ def labels_in(
 
     Returns
     -------
-    (n_bscans, depth, width) uint8, and the classes.
+    (n_bscans, depth, width) uint8; the classes; and the algorithms whose segments are
+    AUTOMATIC, which nobody has looked at: empty if there are none. A segment without
+    pixels counts, too: then a machine says that there is nothing.
 
     Raises
     ------
@@ -197,19 +199,30 @@ def labels_in(
     if not chosen:
         raise ReadError("The segmentation refers to other images")
     first = chosen[0].header
-    label_set = classes_of(
-        str(segment.SegmentLabel)
+    classes = [
+        segment
         for one in chosen
         for segment in _segments(one.header)
         if not _is_not_graded(segment)
-    )
+    ]
+    label_set = classes_of(str(segment.SegmentLabel) for segment in classes)
     labels = np.zeros((len(places), int(first.Rows), int(first.Columns)), np.uint8)
     for one in chosen:
         with broken_file(one.path, "DICOM SEG", *DAMAGE):
             segmentation = highdicom.seg.segread(one.path)
             for image in sorted(one.sources & wanted):
                 _add(segmentation, image, places, label_set, labels)
-    return labels, label_set
+    return labels, label_set, _algorithms(classes)
+
+
+def _algorithms(segments: Sequence[Any]) -> str:
+    """Names of the algorithms whose segments are AUTOMATIC (PS3.3 C.8.20.2)."""
+    names = (
+        str(one.get("SegmentAlgorithmName") or "an algorithm")
+        for one in segments
+        if one.get("SegmentAlgorithmType") == "AUTOMATIC"
+    )
+    return ", ".join(dict.fromkeys(names))
 
 
 def _add(

@@ -72,7 +72,7 @@ def scan_of_boundaries(
 
 
 def drawn_by_machine(scan: GradedScan, machine: str) -> GradedScan:
-    """The scan with boundaries that a machine has drawn, and nobody has looked at."""
+    """The scan with labels that a machine has drawn, and nobody has looked at."""
     n_bscans = scan.volume.n_bscans
     return replace(
         scan,

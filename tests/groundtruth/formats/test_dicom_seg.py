@@ -228,6 +228,40 @@ def test_segments_of_others_overlap_and_follow_the_order_of_the_stack(foreign):
     assert np.array_equal(read_labels_for(foreign, opened).labels, expected)
 
 
+@pytest.mark.parametrize("name", ["SEG1", "SEG2"])
+def test_automatic_segments_are_a_machines_until_somebody_accepts_them(foreign, name):
+    (by_hand,) = read(foreign)
+    assert by_hand.unanswered_bscans == ()
+    seg = pydicom.dcmread(foreign / name)
+    # The last segment: of the first file one that covers the other in part.
+    seg.SegmentSequence[-1].SegmentAlgorithmType = "AUTOMATIC"
+    seg.SegmentSequence[-1].SegmentAlgorithmName = "FluidNet"
+    seg.save_as(foreign / name)
+    (found,) = read(foreign)
+    again = read_labels_for(foreign, read_volume(foreign / "IM0001"))
+    for scan in (found, again):
+        assert scan.unanswered_bscans == (0, 1, 2)
+        assert scan.provenance.origin_names == ("FluidNet",)
+        assert np.array_equal(scan.labels, by_hand.labels)
+
+
+def test_what_we_exported_keeps_its_provenance_whatever_its_segments_say(
+    tmp_path, scan_of
+):
+    scan = scan_of()
+    write([scan], tmp_path / "out")
+    folder = tmp_path / "out" / "S-1"
+    seg = pydicom.dcmread(folder / "labelmap.dcm")
+    for segment in seg.SegmentSequence:
+        segment.SegmentAlgorithmType = "AUTOMATIC"
+    seg.save_as(folder / "labelmap.dcm")
+    (found,) = read(tmp_path / "out")
+    assert found.provenance.states == scan.provenance.states
+    (tmp_path / "out" / "provenance.json").unlink()
+    (found,) = read(tmp_path / "out")
+    assert set(found.provenance.states) == {"predicted"}
+
+
 def test_a_hospitals_numbers_and_names_do_not_get_in(foreign):
     (found,) = read(foreign)
     assert found.patient.startswith("P-")
