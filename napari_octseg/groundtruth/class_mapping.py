@@ -240,12 +240,20 @@ def write_mapping(mapping: ClassMapping, path: Path) -> None:
         table.writerows(mapping.renames)
 
 
-def _proposed(name: str, target: LabelSet) -> str:
+def whole_of(name: str, target: LabelSet) -> str:
+    """The class of `target` that `name` is, or is a part of; `LEFT_OUT` if none is."""
     for candidate in (name, *_WHOLES.get(canonical_name(name), ())):
         try:
             return target.names[target.index(candidate)]
         except LabelError:
             continue
+    return LEFT_OUT
+
+
+def _proposed(name: str, target: LabelSet) -> str:
+    whole = whole_of(name, target)
+    if whole != LEFT_OUT:
+        return whole
     ours = {
         spelling: own
         for own in target.names

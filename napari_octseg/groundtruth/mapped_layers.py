@@ -62,7 +62,7 @@ def mapped_heights(
         or not reached <= set(targets)  # the mapping alone makes them layers
     ):
         return labels_to_boundaries(labels, layers)
-    return _heights_between(boundaries.heights, targets, layers)
+    return heights_between(boundaries.heights, targets, layers)
 
 
 def _check_side_by_side(
@@ -83,13 +83,26 @@ def _check_side_by_side(
     )
 
 
-def _heights_between(
+def heights_between(
     heights: NDArray[np.float32], targets: Sequence[int], layers: Sequence[int]
 ) -> NDArray[np.float32]:
     """Heights between `layers`, from those between layers that become `targets`.
 
     A boundary is known from the layer above it or from the one below; where the two
     say different things, something that is left out lies between them: NaN.
+
+    Parameters
+    ----------
+    heights
+        (len(targets) + 1, n_bscans, width) float32, px from the top.
+    targets
+        Class that each layer becomes, top to bottom; may be none of `layers`.
+    layers
+        Classes wanted, top to bottom.
+
+    Returns
+    -------
+    (len(layers) + 1, n_bscans, width) float32, NaN where nobody knows.
     """
     between = np.full((len(layers) + 1, *heights.shape[1:]), np.nan, np.float32)
     for place in range(len(layers) + 1):

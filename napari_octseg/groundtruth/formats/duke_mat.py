@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_octseg.boundaries import boundary_names, layers_among
 from napari_octseg.errors import ReadError, WriteError
+from napari_octseg.groundtruth.class_mapping import LEFT_OUT, whole_of
 from napari_octseg.groundtruth.formats.drawn_boundaries import (
     boundaries_of,
     scan_of_boundaries,
@@ -22,9 +23,10 @@ from napari_octseg.groundtruth.formats.exporting import export_folder
 from napari_octseg.groundtruth.formats.importing import scan_of_others
 from napari_octseg.groundtruth.formats.registry import ExchangeFormat
 from napari_octseg.groundtruth.formats.sidecar import read_sidecar
+from napari_octseg.groundtruth.mapped_layers import heights_between
 from napari_octseg.io import duke_mat, read_volume
 from napari_octseg.io.format import natural_key
-from napari_octseg.labels import IGNORE, canonical_name
+from napari_octseg.labels import IGNORE, LabelSet, canonical_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from napari_octseg.groundtruth.graded_scan import GradedScan
 
 _BOUNDARIES = boundary_names(duke_mat.LAYERS)
+# What is no part of one of its layers is background: index 0.
+_CLASSES = LabelSet.of(LEFT_OUT, *duke_mat.LAYERS)
 _FLUIDS = (duke_mat.FLUID, "IRF", "SRF")
 _REDUCED = (
     "{} were reduced to the classes of the Duke data set: "
@@ -75,14 +79,9 @@ def _write_scan(scan: GradedScan, folder: Path) -> None:
 def _graded_arrays(scan: GradedScan) -> dict[str, NDArray[Any]]:
     """`manualLayers1` and `manualFluid1`, as far as the scan grades them."""
     arrays: dict[str, NDArray[Any]] = {}
-    boundaries = boundaries_of(scan, FORMAT.title) if scan.layers else None
-    if boundaries is not None and set(boundaries.names) & set(_BOUNDARIES):
-        absent = np.full(boundaries.heights.shape[1:], np.nan, np.float32)
-        heights = [
-            boundaries[name] if name in boundaries.names else absent
-            for name in _BOUNDARIES
-        ]
-        rows = np.stack(heights).astype(np.float64) + 1  # MATLAB counts from 1
+    heights = _heights_of(scan) if scan.layers else None
+    if heights is not None:
+        rows = heights.astype(np.float64) + 1  # MATLAB counts from 1
         arrays["manualLayers1"] = np.moveaxis(rows, 1, -1)
     names = scan.label_set.names
     fluids = [i for i, name in enumerate(names) if canonical_name(name) in _FLUIDS]
@@ -96,6 +95,30 @@ def _graded_arrays(scan: GradedScan) -> dict[str, NDArray[Any]]:
             todo="map its classes to these, or choose another format",
         )
     return arrays
+
+
+def _heights_of(scan: GradedScan) -> NDArray[np.float32] | None:
+    """(8, n_bscans, width): tops of the layers of Duke, and the bottom of the last one.
+
+    From the layers of the scan above and below each, for the lowest layer of a scan has
+    a bottom without a name of its own; else by name. NaN where the scan has neither;
+    None if it has nothing of them.
+    """
+    boundaries = boundaries_of(scan, FORMAT.title)
+    n_layers = len(duke_mat.LAYERS)
+    heights = np.full((n_layers + 1, *boundaries.heights.shape[1:]), np.nan, np.float32)
+    targets = [_CLASSES.index(whole_of(name, _CLASSES)) for name in scan.layers]
+    if len(boundaries.names) != len(targets) + 1:
+        targets = []
+    if any(targets):
+        wanted = range(1, n_layers + 1)
+        heights = heights_between(boundaries.heights, targets, wanted)
+    for place, name in enumerate(_BOUNDARIES):
+        is_beside = {place, place + 1} & (set(targets) - {0})
+        if name in boundaries.names and not is_beside:
+            heights[place] = boundaries[name]
+    is_known = any(targets) or set(boundaries.names) & set(_BOUNDARIES)
+    return heights if is_known else None
 
 
 def _pockets(labels: NDArray[np.uint8], fluids: Sequence[int]) -> NDArray[np.float32]:
@@ -173,5 +196,6 @@ FORMAT = ExchangeFormat(
     read_labels_for=None,
     suffixes=(".mat",),
     loses="All classes but RNFL, GCIPL, INL, OPL, ONL, EZ, RPE and fluid; IRF and SRF "
-    "become one.",
+    "become one. Without RNFL nothing above the layers is graded, without RPE nothing "
+    "below them.",
 )

@@ -114,6 +114,57 @@ def test_what_fits_the_format_survives_it(
         )
 
 
+def _with_layers(scan: GradedScan, *layers: str) -> GradedScan:
+    """The scan with these layers alone, evenly from row 2 on, in all columns."""
+    rows = np.arange(2, 2 + 3 * (len(layers) + 1), 3, dtype=np.float32)
+    heights = np.broadcast_to(rows[:, None, None], (len(rows), 2, 12))
+    return replace(
+        scan,
+        labels=boundaries_to_labels(heights, 24),
+        label_set=LabelSet.of("background", *layers),
+        layers=layers,
+        boundaries=Boundaries(boundary_names(layers), heights),
+    )
+
+
+@pytest.mark.parametrize("with_boundaries", [True, False])
+@pytest.mark.parametrize("n_layers", range(1, 8))
+@pytest.mark.parametrize("first", [0, 2])
+def test_the_lowest_layer_is_kept_whichever_it_is(
+    tmp_path, scan, n_layers, first, with_boundaries
+):
+    layers = LAYERS[first : first + n_layers]
+    whole = _with_layers(scan, *layers)
+    write(
+        [whole if with_boundaries else replace(whole, boundaries=None)],
+        tmp_path / "out",
+    )
+    (found,) = read(tmp_path / "out")
+    for number, layer in enumerate(layers, start=1):
+        is_layer = found.labels == found.label_set.index(layer)
+        np.testing.assert_array_equal(is_layer, whole.labels == number)
+    # Layers that the scan does not tell apart from background may lie beyond.
+    beyond = found.labels[whole.labels == 0]
+    assert set(beyond.tolist()) <= {0, IGNORE}
+    assert (found.labels[:, -1] == IGNORE).all() == (layers[-1] != "RPE")
+
+
+def test_parts_of_a_layer_become_it_and_what_lies_between_does_not(tmp_path, scan):
+    whole = _with_layers(scan, "GCL", "IPL", "INL", "EZ", "OS", "choroid")
+    write([whole], tmp_path / "out")
+    (found,) = read(tmp_path / "out")
+    wanted = {"GCIPL": (1, 2), "INL": (3,), "EZ": (4, 5)}
+    for layer, parts in wanted.items():
+        is_layer = found.labels == found.label_set.index(layer)
+        np.testing.assert_array_equal(is_layer, np.isin(whole.labels, parts))
+    # HFL lies between two layers of Duke: neither of them reaches across it.
+    split = _with_layers(scan, "INL", "OPL", "HFL", "ONL", "EZ")
+    write([split], tmp_path / "hfl")
+    (found,) = read(tmp_path / "hfl")
+    assert (found.labels[split.labels == 3] == IGNORE).all()
+    assert (found.labels[split.labels == 1] == found.label_set.index("INL")).all()
+
+
 def test_fluid_alone_claims_nothing_about_layers(tmp_path, scan):
     alone = replace(
         scan,
