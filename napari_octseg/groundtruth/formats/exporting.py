@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_octseg.errors import WriteError
 from napari_octseg.groundtruth.formats.sidecar import write_sidecar
 from napari_octseg.groundtruth.volume_facts import anonymous
@@ -65,6 +67,31 @@ def export_folder(
         files.append(write_sidecar(draft, format_name, scans, notes))
         written = [target / path.relative_to(draft) for path in files]
     return written
+
+
+def numbers_only(scan: GradedScan, below: float = np.inf) -> GradedScan:
+    """The scan with 0 where pixels are no numbers; the same object if all are.
+
+    Parameters
+    ----------
+    scan
+        Of any pixel type.
+    below
+        Larger values and this one are markers of the device, which become 0, too.
+    """
+    if scan.volume.data.dtype.kind != "f":
+        return scan
+    pixels = np.asarray(scan.volume.data)
+    usable = np.isfinite(pixels) & (pixels < below)
+    if usable.all():
+        return scan
+    pixels = np.where(usable, pixels, np.float32(0))
+    return replace(scan, volume=replace(scan.volume, data=pixels))
+
+
+def became_numbers(name: str) -> str:
+    """What the sidecar says of a scan that `numbers_only` has changed."""
+    return f"Pixels of {name} that are no numbers became 0."
 
 
 def check_names(scans: Sequence[GradedScan]) -> None:

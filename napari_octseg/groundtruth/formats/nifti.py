@@ -11,7 +11,12 @@ from napari_octseg.groundtruth.formats.code_table import (
     read_code_table,
     write_code_table,
 )
-from napari_octseg.groundtruth.formats.exporting import export_folder, one_label_set
+from napari_octseg.groundtruth.formats.exporting import (
+    became_numbers,
+    export_folder,
+    numbers_only,
+    one_label_set,
+)
 from napari_octseg.groundtruth.formats.importing import (
     existing_folder,
     scan_of_others,
@@ -42,8 +47,8 @@ def write(scans: Sequence[GradedScan], target: Path) -> list[Path]:
     """Write ``SCAN.nii.gz`` and ``SCAN_labels.nii.gz`` into a new folder.
 
     Axes are x = A-scan, y = depth, z = B-scan, spacing in mm (1 where unknown), labels
-    uint8 with 255 = not graded. ``classes.json`` and ``itk-snap-labels.txt`` name the
-    classes.
+    uint8 with 255 = not graded. Pixels that are no numbers become 0. ``classes.json``
+    and ``itk-snap-labels.txt`` name the classes.
 
     Raises
     ------
@@ -65,7 +70,11 @@ def write(scans: Sequence[GradedScan], target: Path) -> list[Path]:
         write_code_table(label_set, draft)
         (draft / _SNAP).write_text(_snap_table(label_set), encoding="utf-8")
 
-    return export_folder(target, "nifti", scans, _write_scan, finish)
+    # ITK, which reads them here and in many programs, makes 0 of what is no number.
+    numbers = [numbers_only(scan) for scan in scans]
+    pairs = zip(scans, numbers, strict=True)
+    notes = [became_numbers(one.name) for scan, one in pairs if one is not scan]
+    return export_folder(target, "nifti", numbers, _write_scan, finish, notes)
 
 
 def _write_scan(scan: GradedScan, folder: Path) -> None:
@@ -149,5 +158,6 @@ FORMAT = ExchangeFormat(
     read=read,
     read_labels_for=None,
     suffixes=_SUFFIXES,
-    loses="Boundaries are not kept, only the labels made from them (half a pixel).",
+    loses="Boundaries are not kept, only the labels made from them (half a pixel); "
+    "pixels that are no numbers become 0.",
 )

@@ -16,7 +16,12 @@ import numpy as np
 
 from napari_octseg.errors import LabelError, ReadError, WriteError
 from napari_octseg.groundtruth.formats.code_table import CodeTable
-from napari_octseg.groundtruth.formats.exporting import export_folder, one_label_set
+from napari_octseg.groundtruth.formats.exporting import (
+    became_numbers,
+    export_folder,
+    numbers_only,
+    one_label_set,
+)
 from napari_octseg.groundtruth.formats.importing import (
     existing_folder,
     scan_of_others,
@@ -64,7 +69,7 @@ def write(scans: Sequence[GradedScan], target: Path) -> list[Path]:
     """
     label_set = one_label_set(scans)
     _check_names(label_set)
-    graded = [_finite(scan) for scan in scans if scan.graded_bscans]
+    graded = [numbers_only(scan, _MARKER) for scan in scans if scan.graded_bscans]
     if not graded:
         raise WriteError(
             "No pixel of these scans is graded",
@@ -114,24 +119,13 @@ def _check_names(label_set: LabelSet) -> None:
         )
 
 
-def _finite(scan: GradedScan) -> GradedScan:
-    if scan.volume.data.dtype.kind != "f":
-        return scan
-    pixels = np.asarray(scan.volume.data)
-    usable = np.isfinite(pixels) & (pixels < _MARKER)
-    if usable.all():
-        return scan
-    pixels = np.where(usable, pixels, np.float32(0))
-    return replace(scan, volume=replace(scan.volume, data=pixels))
-
-
 def _notes(scans: Sequence[GradedScan], graded: Sequence[GradedScan]) -> Iterator[str]:
     kept = {scan.name: scan for scan in graded}
     for scan in scans:
         if scan.name not in kept:
             yield f"{scan.name} has no graded pixel and was left out."
         elif kept[scan.name] is not scan:
-            yield f"Pixels of {scan.name} that are no numbers became 0."
+            yield became_numbers(scan.name)
     if not all(s.volume.spacing.axial and s.volume.spacing.lateral for s in graded):
         yield "Not every scan has a known spacing: all have 1 mm, so none is resampled."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,24 @@ def test_itk_snap_gets_a_line_for_each_class(
     assert named == {**dict(enumerate(scan.label_set.names)), 255: "not graded"}
     assert rows[1] is not None
     assert rows[1][2].split() == ["230", "85", "13"]  # RNFL is #e6550d
+
+
+def test_a_scan_with_pixels_that_are_no_numbers_is_known_again(
+    tmp_path: Path, scan_of: Callable[..., GradedScan]
+) -> None:
+    scan = scan_of(shape=(2, 21, 13), dtype="float32", spacing=(60.0, 3.87, 11.5))
+    pixels = scan.volume.data.copy()
+    pixels[0, 0, :4] = np.nan, np.inf, -np.inf, 3.4e38
+    scan = replace(scan, volume=replace(scan.volume, data=pixels))
+    write([scan, scan_of("S-2")], tmp_path / "out")
+    found, _ = read(tmp_path / "out")
+    assert found.volume.data[0, 0, :4].tolist() == [0, 0, 0, np.float32(3.4e38)]
+    np.testing.assert_array_equal(found.volume.data[:, 1:], pixels[:, 1:])
+    assert found.provenance is not None
+    assert scan.provenance is not None
+    assert found.provenance.states == scan.provenance.states
+    told = json.loads((tmp_path / "out" / "provenance.json").read_text())["notes"]
+    assert told == ["Pixels of S-1 that are no numbers became 0."]
 
 
 def _of_others(folder: Path, labels: np.ndarray) -> None:
