@@ -84,7 +84,7 @@ def test_from_ground_truth_to_a_better_model_and_back(truth: Path) -> None:
     assert record["data"]["sha256"] == DataSet.open(truth).digest()
     assert record["data"]["n_train_bscans"] == 4
     assert record["comparison"]["verdict"] == "better"
-    assert record["settings"]["data_set"] == str(truth)
+    assert record["settings"]["data_set"] == truth.name
     assert "No fine-tuning" in say("runs")[1]
     assert say("roll-back", "mine", "parent") == (0, "Retired: mine")
     assert [bundle.name for bundle in list_bundles()] == ["parent"]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_octseg.engine.data.labelled_images import Labelled
+from napari_octseg.engine.data.places import data_set_of
 from napari_octseg.engine.data.source import BlocksHeldOut
 from napari_octseg.engine.data.split import Entry, check_names
 from napari_octseg.errors import RecipeError
-from napari_octseg.groundtruth.data_set import DataSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ def graded_entries(source: Source, root: Path) -> list[Entry]:
     RecipeError
         If a name to hold out or to exclude is of none.
     """
-    data_set = DataSet.open(root / source.folder)
+    data_set = data_set_of(source, root)
     scans = {entry.name: entry.patient for entry in data_set.scans()}
     check_names(source, "exclude", source.exclude, set(scans))
     rule = source.validation
@@ -111,7 +111,7 @@ def read_graded(
     RecipeError
         If the model takes en-face images, and a scan has several B-scans.
     """
-    data_set = DataSet.open(root / source.folder)
+    data_set = data_set_of(source, root)
     wanted = [entry for entry in entries if entry.held_out or not only_held_out]
     for name, own in groupby(wanted, key=lambda entry: scan_and_index(entry)[0]):
         scan = data_set.read(name, source.versions.get(name))

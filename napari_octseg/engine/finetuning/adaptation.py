@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from napari_octseg.bundles.card import BundleName, Step
+from napari_octseg.bundles.part import readable_json
 from napari_octseg.bundles.registry import (
     Bundle,
     check_new_bundle,
@@ -27,6 +29,7 @@ from napari_octseg.engine.finetuning.norm_refresh import (
     like_training_crops,
     moving,
 )
+from napari_octseg.engine.finetuning.sharing import remember_places, shareable_recipe
 from napari_octseg.engine.learning.norm_statistics import norm_layers
 from napari_octseg.engine.memory import freed_memory_kept
 from napari_octseg.engine.progress import Progress, outcome
@@ -316,7 +319,9 @@ def _recipe(parent: Bundle, model: str, name: str, spec: Input) -> dict[str, str
     recipe = read_recipe(path).model_copy(
         update={"name": name, "version": "1", "input": spec, "start": start}
     )
-    return {_RECIPE: recipe.model_dump_json(indent=1) + "\n"}
+    values = json.loads(recipe.model_dump_json())
+    remember_places(values)
+    return {_RECIPE: readable_json(shareable_recipe(values)) + "\n"}
 
 
 def _counted(n_scans: int) -> str:

@@ -22,6 +22,12 @@ from napari_octseg.engine.finetuning.gate import Comparison
 from napari_octseg.engine.finetuning.job import Job, read_job
 from napari_octseg.engine.finetuning.lineage import retired_dir
 from napari_octseg.engine.finetuning.lock import take_lock
+from napari_octseg.engine.finetuning.sharing import (
+    name_of,
+    remember_places,
+    shareable_recipe,
+    shareable_settings,
+)
 from napari_octseg.engine.finetuning.status import read_status
 from napari_octseg.engine.finetuning.worst import WorstBscan, read_worst
 from napari_octseg.errors import ModelError, ReadError, TaskError
@@ -130,7 +136,8 @@ def accept(candidate: Candidate, name: str, title: str = "") -> Bundle:
 
     The new bundle has the weights that were measured. Its card names the parent, the
     training data and the figures; beside it are the recipe, the table of the training
-    and `finetune.json` with the comparison, the settings and the hash of the data.
+    and `finetune.json` with the comparison, the settings and the hash of the data. It
+    may be passed on: none of them tells folders, or names of unlabelled scans.
 
     Parameters
     ----------
@@ -163,14 +170,16 @@ def accept(candidate: Candidate, name: str, title: str = "") -> Bundle:
             "metrics": metrics,
         }
     )
+    recipe = run_folder.read_json(candidate.run / run_folder.RECIPE)
     extras = {
-        run_folder.RECIPE: (candidate.run / run_folder.RECIPE).read_text("utf-8"),
+        run_folder.RECIPE: readable_json(shareable_recipe(recipe)) + "\n",
         FINETUNE: readable_json(record_of(candidate)) + "\n",
     }
     table = candidate.run / run_folder.TABLE
     if table.is_file():
         extras[run_folder.TABLE] = table.read_text("utf-8")
     network = load_network(source)
+    remember_places(recipe)
     bundle = write_bundle(user_models_dir() / name, card, network, extras=extras)
     _remove(candidate.run)
     return bundle
@@ -224,9 +233,9 @@ def record_of(candidate: Candidate) -> dict[str, Any]:
             "n_held_out_bscans": job.n_held_out_bscans,
             "held_out": job.held_out,
             "notes": list(job.notes),
-            "trained_on": job.trained_on,
+            "trained_on": {name_of(one): own for one, own in job.trained_on.items()},
         },
-        "settings": job.settings,
+        "settings": shareable_settings(job.settings),
         "comparison": candidate.comparison.to_json(),
     }
 

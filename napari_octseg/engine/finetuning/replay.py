@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_octseg.engine.data.graded_source import graded_entries, scan_and_index
+from napari_octseg.engine.data.places import data_set_of
 from napari_octseg.engine.data.split import find_pictures
 from napari_octseg.errors import OctsegError, RecipeError
-from napari_octseg.groundtruth.data_set import DataSet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_octseg.engine.data.source import Source, Target
     from napari_octseg.engine.finetuning.presets import Preset
     from napari_octseg.engine.recipe import Recipe
+    from napari_octseg.groundtruth.data_set import DataSet
 
 logger = logging.getLogger(__name__)
 
@@ -176,7 +177,7 @@ def _is_there(source: Source, data_set: DataSet, root: Path | None) -> bool:
 
 def _is_data_set(source: Source, root: Path | None) -> bool:
     try:
-        return DataSet.open((root or Path()) / source.folder).id == source.data_set
+        return data_set_of(source, root or Path()).id == source.data_set
     except OctsegError:
         return False
 

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from napari_octseg.bundles.registry import find_bundle, load_network
+from napari_octseg.engine.data.places import model_of
 from napari_octseg.engine.data.split import list_source
 from napari_octseg.engine.recipe import read_recipe
 from napari_octseg.errors import ModelError, RecipeError
@@ -98,7 +99,8 @@ def ancestors(start: str) -> Iterator[tuple[Recipe, str]]:
 
     Yields
     ------
-    Each recipe, and the name of its bundle.
+    Each recipe, and the name of its bundle. What the recipe was started from is a
+    folder where nothing is called so any more.
 
     Raises
     ------
@@ -120,6 +122,7 @@ def ancestors(start: str) -> Iterator[tuple[Recipe, str]]:
             logger.warning("%s has no recipe: what it was trained on is unknown", start)
             return
         earlier = read_recipe(path)
+        earlier = earlier.model_copy(update={"start": model_of(earlier.start)})
         yield earlier, start
         start = earlier.start
 
