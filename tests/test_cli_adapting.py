@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,14 @@ from typer.testing import CliRunner
 
 from napari_octseg.bundles.registry import Bundle, find_bundle, list_bundles
 from napari_octseg.cli import app
+from napari_octseg.engine.finetuning import adaptation, judged_adaptation
 from napari_octseg.engine.inference import iter_segment
-from napari_octseg.engine.progress import outcome
+from napari_octseg.engine.progress import Progress, outcome
+from napari_octseg.errors import ReadError
 from napari_octseg.groundtruth.data_set import DataSet
 from napari_octseg.groundtruth.graded_scan import GradedScan
 from napari_octseg.io import read_volume
+from napari_octseg.labels import LabelSet
 from napari_octseg.networks import build
 
 
@@ -89,15 +92,56 @@ def test_a_model_that_is_worse_is_not_kept_unasked(
     assert find_bundle("tiny-net-adapted").card is not None
 
 
-def test_a_data_set_that_is_none_leaves_nothing(
+@pytest.fixture
+def never_adapts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        pytest.fail("the model was adapted first")
+
+    monkeypatch.setattr(adaptation, "iter_adapt", refuse)
+
+
+@pytest.mark.usefixtures("never_adapts")
+def test_ground_truth_that_does_not_fit_is_refused_before_adapting(
     model: str, scans: list[Path], tmp_path: Path
 ) -> None:
-    code, text = run(
-        model, scans[0], "--no-histogram", "--ground-truth", tmp_path / "nowhere"
-    )
+    asked = (model, scans[0], "--no-histogram", "--ground-truth")
+    code, text = run(*asked, tmp_path / "nowhere")
     assert code == 1
     assert "holds no data set" in text
+    DataSet.create(tmp_path / "empty", "Empty", find_bundle(model).card.label_set)
+    code, text = run(*asked, tmp_path / "empty")
+    assert code == 1
+    assert "Nothing in the data set Empty is graded" in text
+    DataSet.create(tmp_path / "other", "Other", LabelSet.of("background", "vessel"))
+    code, text = run(*asked, tmp_path / "other")
+    assert code == 1
+    assert "The data set labels vessel" in text
     assert [bundle.name for bundle in list_bundles()] == [model]
+
+
+@pytest.mark.parametrize("error", [ReadError("The disk is gone"), KeyboardInterrupt()])
+def test_a_model_that_could_not_be_measured_is_kept(
+    model: str,
+    scans: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+) -> None:
+    def fail(*_: object, **__: object) -> Iterator[Progress]:
+        yield Progress(0, 1, "measuring")
+        raise error
+
+    monkeypatch.setattr(judged_adaptation, "iter_compare", fail)
+    volume = read_volume(scans[0])
+    label_set = find_bundle(model).card.label_set
+    data_set = DataSet.create(tmp_path / "truth", "Clinic", label_set)
+    labels = np.ones(volume.shape, np.uint8)
+    data_set.add(GradedScan("eye-0", "P-1", volume, labels, label_set))
+    asked = (model, scans[0], "--no-histogram", "--ground-truth", data_set.folder)
+    code, text = run(*asked)
+    assert code != 0
+    assert "The model was not measured. It is kept: " in text
+    assert find_bundle("tiny-net-adapted").card is not None
 
 
 def test_what_is_missing_is_said(model: str, scans: list[Path]) -> None:

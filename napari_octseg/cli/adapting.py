@@ -64,10 +64,13 @@ def adapt(
     """
     from napari_octseg.bundles.registry import find_bundle, user_models_dir
     from napari_octseg.engine.finetuning.adaptation import iter_adapt
-    from napari_octseg.engine.finetuning.judged_adaptation import iter_judge
+    from napari_octseg.engine.finetuning.judged_adaptation import iter_judge, truth_for
     from napari_octseg.io import read_volume
 
-    card = find_bundle(model).card
+    bundle = find_bundle(model)
+    card = bundle.card
+    if ground_truth is not None:
+        truth_for(bundle, ground_truth)  # a wrong folder shows before the long part
     known = card.name if card is not None else model
     folder = (out or user_models_dir()) / (name or f"{known}-adapted")
     volumes = [read_volume(scan) for scan in scans]
@@ -92,7 +95,7 @@ def adapt(
         console.print(f"  {plain(scan.name)}: {change}")
     if ground_truth is not None:
         task = iter_judge(adapted, ground_truth, device=device)
-        with removed_on_failure(folder):
+        with kept_on_failure(folder):
             comparison = run_task(task, "measuring before and after").comparison
         console.print(plain(comparison.text))
         if comparison.verdict == "worse" and not keep:
@@ -103,10 +106,12 @@ def adapt(
 
 
 @contextmanager
-def removed_on_failure(folder: Path) -> Iterator[None]:
-    """Remove what was written if what follows fails, or is stopped."""
+def kept_on_failure(folder: Path) -> Iterator[None]:
+    """Say where the model is if measuring it fails, or is stopped."""
     try:
         yield
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        complaints.print(
+            f"The model was not measured. It is kept: {plain(folder)}", soft_wrap=True
+        )
         raise
