@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_USER_MODELS_VARIABLE = "NAPARI_OCTSEG_MODELS"
+USER_MODELS_VARIABLE = "NAPARI_OCTSEG_MODELS"
 _RECIPE = "recipe.json"
 
 
@@ -61,9 +61,9 @@ def models_dir() -> Path:
 
 def user_models_dir() -> Path:
     """Folder of the user's own bundles; `NAPARI_OCTSEG_MODELS` names another."""
-    chosen = os.environ.get(_USER_MODELS_VARIABLE)
+    chosen = os.environ.get(USER_MODELS_VARIABLE)
     if chosen:
-        return Path(chosen)
+        return Path(chosen).expanduser().absolute()
     import platformdirs
 
     return Path(platformdirs.user_data_dir("napari-octseg", appauthor=False)) / "models"

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from napari_octseg.bundles.registry import USER_MODELS_VARIABLE, user_models_dir
 from napari_octseg.engine.finetuning import run_folder
+from napari_octseg.engine.finetuning.run_folder import RUNS_VARIABLE, runs_dir
 from napari_octseg.errors import TaskError
 
 WORKER = "napari_octseg.engine.finetuning.worker"
@@ -73,6 +75,11 @@ def reap() -> None:
 def _environment() -> dict[str, str]:
     """The environment of the worker, in which it finds this very package."""
     environment = dict(os.environ)
+    # The worker stands in another folder: what is relative here is elsewhere there.
+    folders = {USER_MODELS_VARIABLE: user_models_dir, RUNS_VARIABLE: runs_dir}
+    for variable, folder_of in folders.items():
+        if environment.get(variable):
+            environment[variable] = str(folder_of())
     installed = {Path(p).resolve() for p in [*site.getsitepackages(), _user_site()]}
     if _ROOT not in installed:
         # A plain checkout is found by the folder it was started in, which is another.

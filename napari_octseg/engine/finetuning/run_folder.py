@@ -40,7 +40,7 @@ def runs_dir() -> Path:
     """Folder of the user's runs; `OCTSEG_RUNS` names another."""
     chosen = os.environ.get(RUNS_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser()
+        return Path(chosen).expanduser().absolute()
     import platformdirs
 
     return Path(platformdirs.user_data_dir("napari-octseg", appauthor=False), "runs")

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from napari_octseg.bundles.registry import user_models_dir
 from napari_octseg.engine.finetuning import launch, run_folder
 from napari_octseg.engine.finetuning import run as run_module
 from napari_octseg.engine.finetuning import worker as worker_module
@@ -259,6 +260,37 @@ def test_whoever_stops_watching_leaves_the_run_alone(
     pid = run.status.pid
     run.cancel()
     until(lambda: is_gone(pid), 10)
+
+
+FOLDERS = """
+import sys
+from pathlib import Path
+from napari_octseg.bundles.registry import user_models_dir
+from napari_octseg.engine.finetuning.run_folder import runs_dir
+Path(sys.argv[1], "seen").write_text(f"{user_models_dir()}\\n{runs_dir()}")
+"""
+
+
+def test_a_worker_finds_folders_that_are_named_from_where_its_starter_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: Recipe
+) -> None:
+    script = tmp_path / "folders.py"
+    script.write_text(FOLDERS)
+    monkeypatch.setattr(
+        launch, "worker_command", lambda f: [sys.executable, str(script), str(f)]
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NAPARI_OCTSEG_MODELS", "my models")
+    monkeypatch.setenv(run_folder.RUNS_VARIABLE, "my runs")
+    assert user_models_dir() == tmp_path / "my models"
+    run = start_job(Job("parent", tmp_path), recipe, run_folder.runs_dir() / "one")
+    until((run.folder / "seen").is_file)
+    until(lambda: "\n" in (run.folder / "seen").read_text())
+    seen = (run.folder / "seen").read_text().splitlines()
+    assert seen == [str(tmp_path / "my models"), str(tmp_path / "my runs")]
+    monkeypatch.setenv("NAPARI_OCTSEG_MODELS", "~/models")
+    assert user_models_dir() == Path.home() / "models"
 
 
 def test_a_run_never_begins_in_a_folder_that_holds_something(
