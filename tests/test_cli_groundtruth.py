@@ -211,6 +211,30 @@ def test_classes_come_from_a_model_or_are_listed(
     assert "dataset.json" in said
 
 
+def test_what_is_graded_elsewhere_stays_unless_it_is_replaced(
+    scan: Path, truth: Path, tmp_path: Path
+) -> None:
+    labels = tmp_path / "labels.tif"
+    whole = np.full(SHAPE, IGNORE, np.uint8)
+    whole[0] = 1
+    save_labels(whole, labels, label_set=CLASSES)
+    run("add", truth, scan, labels, "--patient", "7", "--by-hand")
+    correct(scan)
+    said = run("add", truth, scan)
+    assert "3 of 3 B-scans graded" in said
+    assert "B-scan 0 stays as in version 1. Add with --replace to drop that." in said
+    data_set = DataSet.open(truth)
+    (entry,) = data_set.scans()
+    assert (data_set.read(entry.name).labels[0] == 1).all()
+    said = run("add", truth, scan, "--replace")
+    assert "version 3, 2 of 3 B-scans graded" in said
+    assert "stays" not in said
+    # Labels of nothing take nothing back, unless that is wanted.
+    save_labels(np.full_like(whole, IGNORE), labels, label_set=CLASSES)
+    assert "--replace" in run("add", truth, scan, labels, fails=True)
+    assert "version 4, 0 of 3" in run("add", truth, scan, labels, "--replace")
+
+
 def test_the_split_is_decided_once(truth: Path, tmp_path: Path) -> None:
     labels = tmp_path / "labels.tif"
     save_labels(np.ones(SHAPE, np.uint8), labels, label_set=CLASSES)

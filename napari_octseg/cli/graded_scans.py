@@ -29,8 +29,8 @@ def corrected(
     patient: str,
     name: str,
     none_of: Sequence[str] = (),
-) -> GradedScan:
-    """What was corrected of a scan, in the classes of the data set.
+) -> tuple[GradedScan, tuple[str, ...]]:
+    """What was corrected of a scan, as `fitting` gives it.
 
     Raises
     ------
@@ -77,8 +77,8 @@ def labelled(
     name: str,
     none_of: Sequence[str] = (),
     by_hand: bool = False,
-) -> GradedScan:
-    """Labels of a file, in the classes of the data set.
+) -> tuple[GradedScan, tuple[str, ...]]:
+    """Labels of a file, as `fitting` gives them.
 
     Unless a person drew them (`by_hand`) they may be a model's: then it is recorded
     that whoever adds them accepts them as they are.
@@ -128,17 +128,18 @@ def fitting(
     data_set: DataSet,
     mapping: ClassMapping | None,
     none_of: Sequence[str] = (),
-) -> GradedScan:
+) -> tuple[GradedScan, tuple[str, ...]]:
     """The scan with the classes of the data set; says what is therefore not graded.
 
     `none_of` are findings that somebody says are nowhere in it (`ClassMapping.apply`).
+    With it come the findings of which its labels tell nothing.
     """
     from napari_octseg.groundtruth.class_mapping import LEFT_OUT, propose
 
     own: tuple[LabelSet, tuple[str, ...]] = (data_set.label_set, data_set.layers)
     same = scan.label_set.names == own[0].names and scan.layers == own[1]
     if same and mapping is None:
-        return scan
+        return scan, ()
     chosen = mapping or propose(scan.label_set, own[0])
     left_out = [source for source, target in chosen.renames if target == LEFT_OUT]
     if left_out and mapping is None:
@@ -146,14 +147,16 @@ def fitting(
             f"{plain(scan.name)}: without a counterpart, and therefore not graded: "
             f"{plain(', '.join(left_out))}. Say with --map what becomes of them."
         )
-    untold = set(chosen.untold(scan.label_set, *own)) - set(none_of)
+    untold = [
+        name for name in chosen.untold(scan.label_set, *own) if name not in set(none_of)
+    ]
     if untold:
         complaints.print(
             f"{plain(scan.name)}: its labels do not tell "
             f"{plain(', '.join(sorted(untold)))} from background, which is therefore "
             "not graded. If there is none, say so with --none NAME."
         )
-    return chosen.apply(scan, *own, none_of=none_of)
+    return chosen.apply(scan, *own, none_of=none_of), tuple(untold)
 
 
 def read_scans(path: Path, format_name: str, scan: Path | None) -> list[GradedScan]:

@@ -19,40 +19,19 @@ from napari_octseg.cli.graded_scans import (
     read_map,
     read_scans,
 )
+from napari_octseg.cli.groundtruth_options import (
+    Folder,
+    Mapping,
+    Name,
+    NoneOf,
+    Patient,
+    Replaces,
+)
 from napari_octseg.errors import LabelError, ReadError, WriteError
 
 if TYPE_CHECKING:
     from napari_octseg.groundtruth.data_set import DataSet, ScanVersion
     from napari_octseg.groundtruth.graded_scan import GradedScan
-
-Folder = Annotated[Path, typer.Argument(help="Folder of the data set.")]
-Patient = Annotated[
-    str,
-    typer.Option(
-        help="Name or number of the patient, or a pseudonym; only a pseudonym is kept."
-    ),
-]
-Name = Annotated[
-    str,
-    typer.Option(
-        help="Name of the scan. By default one made from its pixels: names of files "
-        "often tell that of the patient."
-    ),
-]
-Mapping = Annotated[
-    Path | None,
-    typer.Option(
-        "--map", help="Table (CSV) of which class becomes which; see --write-map."
-    ),
-]
-NoneOf = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--none",
-        help="A finding of the data set that the labels have no class for, and of "
-        "which there is none; may be repeated. Else background is not graded.",
-    ),
-]
 
 
 def new(
@@ -123,11 +102,13 @@ def add(
     ] = False,
     mapping: Mapping = None,
     none_of: NoneOf = None,
+    replaces: Replaces = False,
 ) -> None:
     """Add what was corrected of a scan, or labels from a file, as a new version.
 
     Of what was corrected only columns drawn by hand and reviewed B-scans count. Labels
-    from a file count as a whole: you answer for them, which is recorded.
+    from a file count as a whole: you answer for them, which is recorded. What is graded
+    in the data set, but not here, stays.
     """
     from napari_octseg.groundtruth.data_set import DataSet
     from napari_octseg.io import read_volume
@@ -137,9 +118,9 @@ def add(
     options = {"patient": patient_of(data_set, volume, patient), "name": name}
     absent = none_of or ()
     if labels is None:
-        found = corrected(data_set, volume, chosen, none_of=absent, **options)
+        found, untold = corrected(data_set, volume, chosen, none_of=absent, **options)
     else:
-        found = labelled(
+        found, untold = labelled(
             data_set,
             volume,
             labels,
@@ -149,7 +130,10 @@ def add(
             by_hand=by_hand,
             **options,
         )
-    _tell(data_set.add(found), found)
+    # A file may leave out columns for any reason; a reviewer has seen all of them.
+    whole = found.reviewed_bscans if labels is None else ()
+    added = data_set.add(found, replaces=replaces, whole=whole, untold=untold)
+    _tell(added, found)
 
 
 def list_scans(folder: Folder) -> None:
@@ -313,6 +297,7 @@ def import_labels(
     ] = False,
     mapping: Mapping = None,
     none_of: NoneOf = None,
+    replaces: Replaces = False,
     write_map: Annotated[
         Path | None,
         typer.Option(
@@ -321,7 +306,10 @@ def import_labels(
         ),
     ] = None,
 ) -> None:
-    """Add labels that people made with other programs; they count as a whole."""
+    """Add labels that people made with other programs; they count as a whole.
+
+    What is graded in the data set, but not there, stays.
+    """
     from napari_octseg.groundtruth.class_mapping import propose, write_mapping
     from napari_octseg.groundtruth.data_set import DataSet
     from napari_octseg.groundtruth.graded_scan import accepted_as_is
@@ -338,14 +326,15 @@ def import_labels(
     known = {entry.scan: entry.patient for entry in data_set.scans()}
     for one in found:
         whose = patient or known.get(scan_hash(one.volume), one.patient)
+        fitted, untold = fitting(one, data_set, chosen, none_of or ())
         scan_in = replace(
-            fitting(one, data_set, chosen, none_of or ()),
+            fitted,
             patient=whose if keep_names else pseudonym_of(whose),
             name=one.name if keep_names else scan_name(one.volume),
         )
         if accept_as_is:
             scan_in = accepted_as_is(scan_in, grader_pseudonym(getpass.getuser()))
-        _tell(data_set.add(scan_in), scan_in)
+        _tell(data_set.add(scan_in, replaces=replaces, untold=untold), scan_in)
 
 
 def _check_filled(data_set: DataSet) -> None:
@@ -362,6 +351,8 @@ def _tell(version: ScanVersion, scan: GradedScan) -> None:
         f"{version.n_graded_bscans} of {scan.volume.n_bscans} B-scans graded",
         soft_wrap=True,
     )
+    if version.is_new and version.kept is not None:
+        console.print(f"{version.kept} Add with --replace to drop that.")
 
 
 def _listed(text: str | None) -> tuple[str, ...]:

@@ -11,9 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_octseg.errors import LabelError
+from napari_octseg.groundtruth.carrying import carried_over
 from napari_octseg.groundtruth.locking import cannot_write, locked
 from napari_octseg.groundtruth.scan_folder import (
     content_of,
+    read_graded,
     write_scan,
     write_version,
 )
@@ -27,7 +29,7 @@ from napari_octseg.groundtruth.versions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from napari_octseg.groundtruth.graded_scan import GradedScan
@@ -37,7 +39,14 @@ _INCOMING = ".incoming"
 _DAY_S = 24 * 3600.0
 
 
-def add_version(folder: Path, scan: GradedScan) -> ScanVersion:
+def add_version(
+    folder: Path,
+    scan: GradedScan,
+    *,
+    replaces: bool = False,
+    whole: Collection[int] = (),
+    untold: Collection[str] = (),
+) -> ScanVersion:
     """Save a scan in the folder of a data set; see `DataSet.add`.
 
     The slow part, writing, needs no lock; the moves at the end do.
@@ -45,35 +54,68 @@ def add_version(folder: Path, scan: GradedScan) -> ScanVersion:
     Raises
     ------
     LabelError
-        If nothing of a new scan is graded, it holds a machine's output that nobody
+        If nothing of the scan is graded, it holds a machine's output that nobody
         accepted, or it is there as another patient's.
+    ReadError
+        If the version from which columns are to be carried over is damaged.
     WriteError
         If the disk refuses; the data set is as before then.
     """
     _check_answered(scan)
-    known_by, content = scan_hash(scan.volume), content_of(scan)
-    same = _same_scan(folder, known_by, scan)
-    if same is not None and same.newest.content == content:
-        return same.newest
-    if same is None and not scan.graded_bscans:
-        raise LabelError(
-            f"Nothing of the scan {scan.name} is graded",
-            allowed="scans with at least one corrected or reviewed B-scan",
-            todo="correct a B-scan or mark it as reviewed",
+    known_by = scan_hash(scan.volume)
+    while True:
+        same = _same_scan(folder, known_by, scan)
+        _check_graded(scan, same, replaces=replaces)
+        full, kept = scan, None
+        if same is not None and not replaces:
+            newest = same.newest
+            before = read_graded(
+                newest.folder.parent,
+                newest.folder,
+                patient=scan.patient,
+                label_set=scan.label_set,
+                layers=scan.layers,
+                lazy_bytes=0,
+            )
+            full, kept = carried_over(
+                scan, before, newest.number, whole=whole, untold=untold
+            )
+        content = content_of(full)
+        if same is not None and same.newest.content == content:
+            return same.newest
+        with _draft_in(folder) as draft:
+            write_version(full, draft / "version", kept)
+            if same is None:
+                write_scan(full, draft)
+            _settle(draft)
+            with locked(folder / LOCK):
+                _sweep(folder)
+                now = _same_scan(folder, known_by, scan)
+                if _newest_number(now) != _newest_number(same):
+                    # Another writer was first: what it added is to be kept too.
+                    continue
+                scan_folder, number = _move_in(folder, draft, same, scan.name)
+        return replace(read_version_facts(scan_folder, number), is_new=True)
+
+
+def _newest_number(entry: ScanEntry | None) -> int:
+    return 0 if entry is None else entry.newest.number
+
+
+def _check_graded(scan: GradedScan, same: ScanEntry | None, *, replaces: bool) -> None:
+    if scan.graded_bscans or (replaces and same is not None):
+        return
+    todo = "correct a B-scan or mark it as reviewed"
+    if same is not None:
+        todo += (
+            "; to take back all that is graded of this scan, say so on the command "
+            "line with --replace"
         )
-    with _draft_in(folder) as draft:
-        write_version(scan, draft / "version")
-        if same is None:
-            write_scan(scan, draft)
-        _settle(draft)
-        with locked(folder / LOCK):
-            _sweep(folder)
-            # Another writer may have been first.
-            same = _same_scan(folder, known_by, scan)
-            if same is not None and same.newest.content == content:
-                return same.newest
-            scan_folder, number = _move_in(folder, draft, same, scan.name)
-    return replace(read_version_facts(scan_folder, number), is_new=True)
+    raise LabelError(
+        f"Nothing of the scan {scan.name} is graded",
+        allowed="scans with at least one corrected or reviewed B-scan",
+        todo=todo,
+    )
 
 
 def _check_answered(scan: GradedScan) -> None:

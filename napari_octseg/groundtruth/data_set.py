@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from napari_octseg.errors import LabelError, ReadError, WriteError
+from napari_octseg.errors import LabelError, ReadError
 from napari_octseg.groundtruth.adding import add_version
 from napari_octseg.groundtruth.checking import problems_of
-from napari_octseg.groundtruth.json_files import read_json, write_json
-from napari_octseg.groundtruth.locking import cannot_write, locked
+from napari_octseg.groundtruth.description import Description, begin, described
 from napari_octseg.groundtruth.scan_folder import check_fits, read_graded
 from napari_octseg.groundtruth.split_file import (
     draw_sides,
@@ -22,10 +21,8 @@ from napari_octseg.groundtruth.split_file import (
     write_sides,
 )
 from napari_octseg.groundtruth.versions import (
-    LOCK,
     ScanEntry,
     ScanVersion,
-    damaged,
     read_entries,
     read_entry,
     read_version_facts,
@@ -33,17 +30,14 @@ from napari_octseg.groundtruth.versions import (
 )
 from napari_octseg.groundtruth.volume_facts import anonymous
 from napari_octseg.io.format import ReadOptions
-from napari_octseg.labels import LabelClass, LabelSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from napari_octseg.groundtruth.graded_scan import GradedScan
+    from napari_octseg.labels import LabelSet
 
 __all__ = ["DataSet", "ScanEntry", "ScanVersion"]
-
-_SCHEMA = 1
-_FACTS = "dataset.json"
 
 
 @dataclass(frozen=True)
@@ -91,23 +85,9 @@ class DataSet:
                 allowed=", ".join(label_set.names),
             )
         folder = Path(folder).expanduser()
-        own = cls(folder, uuid.uuid4().hex, name, label_set, tuple(layers))
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _check_empty(folder)
-        except OSError as error:
-            raise cannot_write(folder, error) from error
-        facts = {
-            "schema": _SCHEMA,
-            "id": own.id,
-            "name": name,
-            "classes": [asdict(one) for one in label_set.classes],
-            "layers": list(layers),
-        }
-        with locked(folder / LOCK):
-            _check_empty(folder)
-            write_json(folder / _FACTS, facts)
-        return own
+        own = Description(uuid.uuid4().hex, name, label_set, tuple(layers))
+        begin(folder, own)
+        return cls(folder, own.id, name, label_set, own.layers)
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -119,43 +99,36 @@ class DataSet:
             If the folder holds none, a damaged one, or one of a newer program.
         """
         folder = Path(folder).expanduser()
-        path = folder / _FACTS
-        if not path.is_file():
-            raise ReadError(
-                f"{folder} holds no data set",
-                allowed=f"a folder with a file {_FACTS}",
-                todo="choose the folder of a data set, or begin a new one",
-            )
-        facts = read_json(path)
-        if facts.get("schema") != _SCHEMA:
-            raise ReadError(
-                f"The data set {folder} is of format {facts.get('schema')!r}",
-                allowed=f"format {_SCHEMA}",
-                todo="update napari-octseg",
-            )
-        try:
-            classes = tuple(LabelClass(**one) for one in facts["classes"])
-            return cls(
-                folder,
-                str(facts["id"]),
-                str(facts["name"]),
-                LabelSet(classes),
-                tuple(facts["layers"]),
-            )
-        except (LabelError, KeyError, TypeError) as error:
-            raise damaged(path, error) from error
+        own = described(folder)
+        return cls(folder, own.id, own.name, own.label_set, own.layers)
 
-    def add(self, scan: GradedScan) -> ScanVersion:
+    def add(
+        self,
+        scan: GradedScan,
+        *,
+        replaces: bool = False,
+        whole: Collection[int] = (),
+        untold: Collection[str] = (),
+    ) -> ScanVersion:
         """Save the labels of a scan as a new version.
 
-        Pixels are stored once: a scan that is there already keeps its name, and gets
-        the version. Where another scan has the name, a number is put behind it. What
-        could tell whose eye it is is left out (`anonymous`).
+        Columns that only the newest version has are carried over (`carried_over`), so
+        that a new version never grades less. Pixels are stored once: a scan that is
+        there already keeps its name, and gets the version. Where another scan has the
+        name, a number is put behind it. What could tell whose eye it is is left out
+        (`anonymous`).
 
         Parameters
         ----------
         scan
             Labelled with the classes of this data set.
+        replaces
+            Carry nothing over: what is not graded in this scan drops out of use. Then
+            a scan that is there may also come with nothing graded.
+        whole
+            B-scans of which the labels answer for every column (`reviewed_bscans`).
+        untold
+            Classes that the labels cannot tell; see `ClassMapping.untold`.
 
         Returns
         -------
@@ -165,13 +138,21 @@ class DataSet:
         Raises
         ------
         LabelError
-            If its classes differ, nothing of a new scan is graded, or the scan is there
-            as another patient's.
+            If its classes differ, nothing is graded, or the scan is there as another
+            patient's.
+        ReadError
+            If the version from which columns are to be carried over is damaged.
         WriteError
             If the disk refuses; the data set is as before then.
         """
         check_fits(scan, self.label_set, self.layers)
-        return add_version(self.folder, replace(scan, volume=anonymous(scan.volume)))
+        return add_version(
+            self.folder,
+            replace(scan, volume=anonymous(scan.volume)),
+            replaces=replaces,
+            whole=whole,
+            untold=untold,
+        )
 
     def scans(self) -> list[ScanEntry]:
         """The scans, by name.
@@ -373,14 +354,3 @@ def _version_of(entry: ScanEntry, folder: Path, version: int | None) -> ScanVers
             allowed=", ".join(map(str, entry.versions)),
         )
     return read_version_facts(folder, version)
-
-
-def _check_empty(folder: Path) -> None:
-    # Hidden files are the system's, or our lock.
-    there = sorted(one.name for one in folder.iterdir() if not one.name.startswith("."))
-    if there:
-        raise WriteError(
-            f"{folder} holds {there[0]} already",
-            allowed="a new folder, or an empty one",
-            todo="choose another folder, or open the data set that is there",
-        )

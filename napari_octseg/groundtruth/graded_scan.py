@@ -182,6 +182,22 @@ class GradedScan:
         )
 
     @property
+    def reviewed_bscans(self) -> tuple[int, ...]:
+        """Graded B-scans that a person reviewed, rather than accepted as they are.
+
+        In a correction, a column of these that is not graded was looked at too: nobody
+        can see anything there.
+        """
+        told = self.provenance
+        if told is None:
+            return ()
+        return tuple(
+            i
+            for i in self.graded_bscans
+            if told.states[i] == "reviewed" and not told.accepted[i]
+        )
+
+    @property
     def graded_bscans(self) -> tuple[int, ...]:
         """B-scans that have graded columns."""
         return tuple(int(i) for i in np.flatnonzero(self.graded_columns.any(axis=1)))

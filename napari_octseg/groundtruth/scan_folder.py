@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from napari_octseg.io.label_files import read_labels
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from napari_octseg.groundtruth.versions import Kept
     from napari_octseg.labels import LabelSet
 
 PIXELS = "pixels.tif"
@@ -46,8 +47,11 @@ def write_scan(scan: GradedScan, folder: Path) -> None:
     (folder / SCAN_FILE).write_text(text_of(facts), encoding="utf-8")
 
 
-def write_version(scan: GradedScan, folder: Path) -> None:
-    """Write labels, boundaries, provenance and what is known about the scan."""
+def write_version(scan: GradedScan, folder: Path, kept: Kept | None = None) -> None:
+    """Write labels, boundaries, provenance and what is known about the scan.
+
+    `kept` is what the labels have from the version before.
+    """
     import tifffile
 
     from napari_octseg import __version__
@@ -73,6 +77,7 @@ def write_version(scan: GradedScan, folder: Path) -> None:
         "graded_bscans": list(scan.graded_bscans),
         "volume": facts_of(scan.volume),
         "origin_names": names,
+        "kept": None if kept is None else asdict(kept),
         "files": {path.name: sha256_of(path) for path in sorted(folder.iterdir())},
     }
     (folder / VERSION_FILE).write_text(text_of(facts), encoding="utf-8")

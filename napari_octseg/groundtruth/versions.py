@@ -4,17 +4,60 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_octseg.errors import ReadError
 from napari_octseg.groundtruth.json_files import read_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 SCANS, LOCK = "scans", ".lock"
 SCAN_FILE, VERSION_FILE = "scan.json", "version.json"
 _FOLDER = re.compile(r"v(\d{4,})")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a version has from the one before, because nobody graded it anew.
+
+    Parameters
+    ----------
+    number
+        Of the version before.
+    bscans
+        B-scans that are wholly from it.
+    parts
+        B-scans of which some columns or pixels are.
+    """
+
+    number: int
+    bscans: tuple[int, ...]
+    parts: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """Say it in a sentence: ``B-scans 1–3 stay as in version 1.``."""
+        told = []
+        if self.bscans:
+            told.append(f"B-scan{_listed(self.bscans)}")
+        if self.parts:
+            what = "parts of B-scan" if told else "Parts of B-scan"
+            told.append(f"{what}{_listed(self.parts)}")
+        verb = "stays" if len(self.bscans) == 1 and not self.parts else "stay"
+        return f"{' and '.join(told)} {verb} as in version {self.number}."
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    """Numbers after a noun: ``s 1–3, 7``, or `` 4`` for a single one."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    told = [str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs]
+    return f"{'s' if len(numbers) > 1 else ''} {', '.join(told)}"
 
 
 @dataclass(frozen=True)
@@ -35,6 +78,8 @@ class ScanVersion:
         Indices of the B-scans with graded columns.
     folder
         Where it is.
+    kept
+        What it has from the version before; None if nothing.
     is_new
         Whether it was saved just now; False where nothing had changed.
     """
@@ -45,6 +90,7 @@ class ScanVersion:
     content: str
     graded_bscans: tuple[int, ...]
     folder: Path
+    kept: Kept | None = None
     is_new: bool = False
 
     @property
@@ -161,9 +207,17 @@ def read_version_facts(scan_folder: Path, number: int) -> ScanVersion:
             str(facts["content"]),
             tuple(int(bscan) for bscan in facts["graded_bscans"]),
             folder,
+            _kept(facts.get("kept")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(folder / VERSION_FILE, error) from error
+
+
+def _kept(facts: Mapping[str, Any] | None) -> Kept | None:
+    if facts is None:
+        return None
+    bscans, parts = (tuple(int(b) for b in facts[key]) for key in ("bscans", "parts"))
+    return Kept(int(facts["number"]), bscans, parts)
 
 
 def damaged(path: Path, error: Exception) -> ReadError:

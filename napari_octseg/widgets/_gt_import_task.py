@@ -144,7 +144,8 @@ def iter_add(
         )
         if accepted_by:
             fitting = accepted_as_is(fitting, grader_pseudonym(accepted_by))
-        added.append(data_set.add(fitting))
+        untold = mapping.untold(scan.label_set, data_set.label_set, data_set.layers)
+        added.append(data_set.add(fitting, untold=set(untold) - set(none_of)))
     return added
 
 
@@ -219,7 +220,8 @@ def added_text(versions: list[ScanVersion]) -> str:
     if n_new + n_again < len(versions):
         n_same = len(versions) - n_new - n_again
         parts.append(f"{counted(n_same, 'scan')} as before")
-    return ", ".join(parts) + "."
+    kept = [f"{one.name}: {one.kept}" for one in versions if one.is_new and one.kept]
+    return " ".join([", ".join(parts) + ".", *kept])
 
 
 def _size_text(shape: Sequence[int]) -> str:

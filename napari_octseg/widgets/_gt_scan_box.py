@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
+    QCheckBox,
     QGroupBox,
     QPushButton,
     QTableWidgetItem,
@@ -20,6 +21,7 @@ from napari_octseg.engine.progress import Progress
 from napari_octseg.errors import OctsegError
 from napari_octseg.groundtruth.class_mapping import propose
 from napari_octseg.groundtruth.scan_hash import scan_name
+from napari_octseg.groundtruth.versions import Kept
 from napari_octseg.widgets._gt_absent_findings import AbsentFindings
 from napari_octseg.widgets._gt_mapping_table import MappingTable
 from napari_octseg.widgets._gt_patient_field import PatientField
@@ -79,6 +81,7 @@ class ScanBox(QGroupBox):
         self._build(panel)
         self.add_button.clicked.connect(self._on_add)
         self.patient_field.changed.connect(self._show_ready)
+        self.replace_box.toggled.connect(self._show_known)
         self.mapping_table.changed.connect(self._show_absent)
         self.row.busy_changed.connect(self._on_busy)
         correction.changed.connect(self.refresh)
@@ -94,6 +97,11 @@ class ScanBox(QGroupBox):
         self.mapping_table = MappingTable("in the correction")
         self.absent = AbsentFindings()
         self.note = wrapped_label()
+        self.replace_box = QCheckBox("Replace what is there")
+        self.replace_box.setToolTip(
+            "B-scans and columns that are graded in the data set, but not in this "
+            "correction, drop out of use; older versions keep them"
+        )
         self.add_button = QPushButton("Add to data set")
         self.add_button.setToolTip("As a new version; nothing there is overwritten")
         self.row = TaskRow(panel)
@@ -108,6 +116,7 @@ class ScanBox(QGroupBox):
             self.absent,
             self.patient_field,
             self.note,
+            self.replace_box,
             self.add_button,
             self.row,
         ):
@@ -128,6 +137,7 @@ class ScanBox(QGroupBox):
             self._shown = grading
             self.patient_field.clear()
             self.absent.clear()
+            self.replace_box.setChecked(False)
             self.row.say("")
         for widget in (self.name_label, self.table, self.add_button):
             widget.setVisible(is_open)
@@ -141,6 +151,7 @@ class ScanBox(QGroupBox):
                 self.absent,
                 self.patient_field,
                 self.note,
+                self.replace_box,
             ):
                 hidden.hide()
             return
@@ -186,17 +197,22 @@ class ScanBox(QGroupBox):
         known_by = grading.journal.identity.scan
         return next((one for one in summary.scans if one.scan == known_by), None)
 
-    def _show_known(self) -> None:
+    def _show_known(self, _: bool = False) -> None:
         entry = self._entry
         self.known.setVisible(entry is not None)
         if entry is None:
             self.patient_field.fix("")
             return
         then = datetime.fromisoformat(entry.newest.time).timestamp()
-        self.known.setText(
+        text = (
             f"In the data set as {entry.name} of patient {entry.patient}, "
             f"version {entry.newest.number} of {day_text(then, time.time())}."
         )
+        ours = self._found.bscans if self._found else ()
+        only_there = tuple(b for b in entry.newest.graded_bscans if b not in ours)
+        if ours and only_there and not self.replace_box.isChecked():
+            text += f" {Kept(entry.newest.number, only_there, ())}"
+        self.known.setText(text)
         self.patient_field.fix(entry.patient)
 
     def _show_mapping(self, grading: Grading) -> None:
@@ -237,7 +253,7 @@ class ScanBox(QGroupBox):
     def _show_ready(self) -> None:
         if self._correction.grading is None:
             return
-        has_any = bool(self._found and self._found.bscans) or self._entry is not None
+        has_any = bool(self._found and self._found.bscans)
         why = ""
         if self._folder.folder is None:
             why = "Make or open a data set above, to add this scan to it."
@@ -249,6 +265,7 @@ class ScanBox(QGroupBox):
         self.add_button.setText(
             "Add as a new version" if self._entry is not None else "Add to data set"
         )
+        self.replace_box.setVisible(has_any and self._entry is not None)
         self.note.setText(why)
         self.note.setVisible(bool(why))
         self.add_button.setEnabled(
@@ -305,6 +322,7 @@ class ScanBox(QGroupBox):
                 gather,
                 self._mapping(grading, data_set),
                 self.absent.none_of,
+                replaces=self.replace_box.isChecked(),
             ),
             "Adding to the data set…",
             self._on_added,
@@ -314,12 +332,15 @@ class ScanBox(QGroupBox):
     def _on_added(self, added: tuple[ScanVersion, GradedScan]) -> None:
         version, scan = added
         self.row.say(added_text(version, scan), tip=str(version.folder))
+        # It was asked for once.
+        self.replace_box.setChecked(False)
         self._folder.touch()
 
     def _on_busy(self, busy: bool) -> None:
         self.patient_field.setEnabled(not busy)
         self.mapping_table.setEnabled(not busy)
         self.absent.setEnabled(not busy)
+        self.replace_box.setEnabled(not busy)
         self._show_ready()
 
 
@@ -328,22 +349,35 @@ def iter_add(
     gather: Callable[[], GradedScan],
     mapping: ClassMapping | None,
     none_of: tuple[str, ...] = (),
+    *,
+    replaces: bool = False,
 ) -> Generator[Progress, None, tuple[ScanVersion, GradedScan]]:
-    """Add a scan under a name that tells nothing; in the classes of the data set."""
+    """Add a scan under a name that tells nothing; in the classes of the data set.
+
+    Unless it `replaces` what is there, columns that are graded only there stay.
+    """
     yield Progress(0, 2, "gathering what was corrected")
     scan = gather()
     scan = replace(scan, name=scan_name(scan.volume))
+    untold: tuple[str, ...] = ()
     if mapping is not None:
+        untold = mapping.untold(scan.label_set, data_set.label_set, data_set.layers)
         scan = mapping.apply(scan, data_set.label_set, data_set.layers, none_of=none_of)
     yield Progress(1, 2, "writing")
-    return data_set.add(scan), scan
+    added = data_set.add(
+        scan,
+        replaces=replaces,
+        whole=scan.reviewed_bscans,
+        untold=set(untold) - set(none_of),
+    )
+    return added, scan
 
 
 def added_text(version: ScanVersion, scan: GradedScan) -> str:
     """What was added."""
     if not version.is_new:
         return f"Nothing has changed since version {version.number} of {version.name}."
-    parts = [counted(version.n_graded_bscans, "B-scan")]
+    parts = [counted(len(scan.graded_bscans), "B-scan")]
     if scan.provenance is not None:
         states = [scan.provenance.states[bscan] for bscan in scan.graded_bscans]
         parts += [
@@ -355,7 +389,8 @@ def added_text(version: ScanVersion, scan: GradedScan) -> str:
         if n_accepted:
             parts.append(f"{n_accepted} accepted as is")
     told = f"{parts[0]} ({', '.join(parts[1:])})" if parts[1:] else parts[0]
-    return f"Added as {version.name}, version {version.number}: {told}."
+    text = f"Added as {version.name}, version {version.number}: {told}."
+    return text if version.kept is None else f"{text} {version.kept}"
 
 
 def _is_known(grading: Grading, summary: Summary) -> bool:

@@ -232,10 +232,17 @@ def test_a_new_scan_needs_something_graded(data_set: DataSet) -> None:
         data_set.add(relabelled(plain_scan(), IGNORE))
     told(error.value, "Nothing", "reviewed")
     assert data_set.scans() == []
-    # Of one that is there, all may be taken back.
+    # Of one that is there, all is taken back only if somebody says so.
     data_set.add(plain_scan())
-    assert data_set.add(relabelled(plain_scan(), IGNORE)).graded_bscans == ()
+    with pytest.raises(LabelError) as error:
+        data_set.add(relabelled(plain_scan(), IGNORE))
+    told(error.value, "Nothing", "--replace")
+    assert data_set.scans()[0].n_graded_bscans == 3
+    emptied = data_set.add(relabelled(plain_scan(), IGNORE), replaces=True)
+    assert emptied.graded_bscans == ()
     assert data_set.scans()[0].n_graded_bscans == 0
+    with pytest.raises(LabelError):
+        data_set.add(relabelled(plain_scan(5), IGNORE), replaces=True)
 
 
 def test_the_digest_is_that_of_the_content(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
+from napari_octseg.editing.grading import Grading
 from napari_octseg.editing.harvest import graded_scan
 from napari_octseg.editing.review import ReviewState
 from napari_octseg.groundtruth.class_mapping import read_mapping
@@ -25,7 +26,8 @@ from napari_octseg.widgets._panel import PANEL_WIDTH
 from napari_octseg.widgets._start_box import known_grader
 from napari_octseg.widgets.ground_truth import GroundTruthWidget
 from tests.groundtruth.beside import decide_beside
-from tests.widgets.grading_scene import CLASSES, LAYERS, MODEL, correct
+from tests.widgets.grading_scene import CLASSES, LAYERS, MODEL, correct, predict
+from tests.widgets.grading_scene import scan as open_scan
 from tests.widgets.ground_truth_scene import PATIENT, GroundTruthScene, cells
 
 if TYPE_CHECKING:
@@ -307,6 +309,57 @@ def test_adding_again_makes_a_version_only_where_something_changed(tab):
     assert "1 scan · 2 versions" in tab.panel.data_set_box.facts.text()
 
 
+def add_other_bscans(tab, made) -> None:
+    """Another grader has corrected B-scan 6 of the open scan, and added that."""
+    other = Grading.open(
+        open_scan(), CLASSES, LAYERS, path=tab.folder / "other", grader="Berta"
+    )
+    predict(other)
+    correct(other, 6)
+    made.add(graded_scan(other, patient=PATIENT, name="S-1"))
+    other.close()
+    tab.panel.folder.touch()
+    tab.rest()
+
+
+def test_what_another_grader_added_stays(tab):
+    tab.grade()
+    made = tab.make_data_set()
+    add_other_bscans(tab, made)
+    box = tab.panel.scan_box
+    assert "B-scan 6 stays as in version 1" in box.known.text()
+    tab.add()
+    assert made.graded_bscans("S-1") == (1, 2, 3, 6)
+    text = box.row.message.text()
+    assert "version 2: 3 B-scans" in text
+    assert "B-scan 6 stays as in version 1" in text
+
+
+def test_what_is_there_is_replaced_if_somebody_asks_for_it(tab):
+    tab.grade()
+    made = tab.make_data_set()
+    add_other_bscans(tab, made)
+    box = tab.panel.scan_box
+    tab.click(box.replace_box)
+    assert "stays" not in box.known.text()
+    tab.add()
+    assert made.graded_bscans("S-1") == (1, 2, 3)
+    assert not box.replace_box.isChecked()
+
+
+def test_with_nothing_to_add_there_is_nothing_to_press(tab):
+    grading = tab.grade()
+    made = tab.make_data_set()
+    add_other_bscans(tab, made)
+    for bscan in (1, 2, 3):
+        grading.set_state(bscan, ReviewState.PREDICTED)
+    box = tab.panel.scan_box
+    tab.until(lambda: "Nothing to add yet" in box.facts.text())
+    assert box.add_button.isVisible()
+    assert not box.add_button.isEnabled()
+    assert not box.replace_box.isVisible()
+
+
 @pytest.mark.parametrize("anyway", [True, False])
 def test_layers_out_of_order_are_asked_about(tab, anyway):
     grading = tab.grade()
@@ -388,7 +441,7 @@ def test_findings_are_asked_for_only_where_they_are_missing(tab):
 def test_the_disk_refuses_and_the_button_comes_back(tab, monkeypatch):
     from napari_octseg.errors import WriteError
 
-    def refuse(*args):
+    def refuse(*args, **kwargs):
         raise WriteError("The disk is full", todo="make room")
 
     tab.grade()
