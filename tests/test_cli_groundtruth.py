@@ -235,6 +235,37 @@ def test_what_is_graded_elsewhere_stays_unless_it_is_replaced(
     assert "version 4, 0 of 3" in run("add", truth, scan, labels, "--replace")
 
 
+def test_another_secret_gives_nobody_a_second_pseudonym(
+    scan: Path, truth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    correct(scan)
+    run("add", truth, scan, "--patient", "John Smith")
+    mine = pseudonym_of("John Smith")
+    monkeypatch.setenv("OCTSEG_SECRETS", str(tmp_path / "elsewhere"))
+    labels = tmp_path / "labels.tif"
+    save_labels(np.ones(SHAPE, np.uint8), labels, label_set=CLASSES)
+    other = write_scan(tmp_path / "clinic", "fellow", 1)
+    for options in ([other, labels], [other]):
+        if len(options) == 1:
+            correct(other)
+        said = run("add", truth, *options, "--patient", "John Smith", fails=True)
+        assert "OCTSEG_SECRETS" in said
+    assert DataSet.open(truth).patients() == (mine,)
+    run("add", truth, other, "--patient", mine)
+    # Whose scan it is is known, and needs no pseudonym.
+    run("add", truth, scan, labels, "--by-hand")
+    assert [one.patient for one in DataSet.open(truth).scans()] == [mine, mine]
+    stranger = write_scan(tmp_path / "clinic", "stranger", 2)
+    run("new", tmp_path / "b", "--classes", "background,RNFL,GCIPL")
+    run("add", tmp_path / "b", stranger, labels, "--patient", "7", "--name", "one")
+    run("export", tmp_path / "b", tmp_path / "out", "--format", "png")
+    (tmp_path / "out" / "provenance.json").unlink()
+    options = [tmp_path / "out", "--format", "png"]
+    assert "OCTSEG_SECRETS" in run("import", truth, *options, fails=True)
+    run("import", truth, *options, "--patient", mine)
+    assert len(DataSet.open(truth).scans()) == 3
+
+
 def test_the_split_is_decided_once(truth: Path, tmp_path: Path) -> None:
     labels = tmp_path / "labels.tif"
     save_labels(np.ones(SHAPE, np.uint8), labels, label_set=CLASSES)

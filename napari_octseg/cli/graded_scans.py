@@ -84,7 +84,7 @@ def labelled(
     that whoever adds them accepts them as they are.
     """
     from napari_octseg.groundtruth.graded_scan import GradedScan
-    from napari_octseg.groundtruth.pseudonyms import grader_pseudonym, pseudonym_of
+    from napari_octseg.groundtruth.pseudonyms import grader_pseudonym
     from napari_octseg.groundtruth.scan_hash import scan_name
     from napari_octseg.io.label_files import class_indices, read_labels
 
@@ -95,7 +95,7 @@ def labelled(
     return fitting(
         GradedScan(
             name=name or scan_name(volume),
-            patient=pseudonym_of(patient),
+            patient=patient,
             volume=volume,
             labels=class_indices(file, label_set, first_code),
             label_set=label_set,
@@ -188,11 +188,11 @@ def read_scans(path: Path, format_name: str, scan: Path | None) -> list[GradedSc
 
 
 def patient_of(data_set: DataSet, volume: OCTVolume, patient: str) -> str:
-    """The patient that was given, or the one that the data set knows for this scan."""
+    """Pseudonym of the patient that was given, or that is known for this scan."""
     from napari_octseg.groundtruth.scan_hash import scan_hash
 
     if patient:
-        return patient
+        return data_set.pseudonym_of(patient)
     known_by = scan_hash(volume)
     known = [one.patient for one in data_set.scans() if one.scan == known_by]
     if not known:

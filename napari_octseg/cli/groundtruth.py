@@ -313,7 +313,7 @@ def import_labels(
     from napari_octseg.groundtruth.class_mapping import propose, write_mapping
     from napari_octseg.groundtruth.data_set import DataSet
     from napari_octseg.groundtruth.graded_scan import accepted_as_is
-    from napari_octseg.groundtruth.pseudonyms import grader_pseudonym, pseudonym_of
+    from napari_octseg.groundtruth.pseudonyms import grader_pseudonym
     from napari_octseg.groundtruth.scan_hash import scan_hash, scan_name
 
     data_set = DataSet.open(folder)
@@ -325,11 +325,13 @@ def import_labels(
     chosen = read_map(mapping)
     known = {entry.scan: entry.patient for entry in data_set.scans()}
     for one in found:
-        whose = patient or known.get(scan_hash(one.volume), one.patient)
+        known_as = known.get(scan_hash(one.volume), "")
+        whose = patient or known_as or one.patient
+        is_kept = keep_names or whose == known_as
         fitted, untold = fitting(one, data_set, chosen, none_of or ())
         scan_in = replace(
             fitted,
-            patient=whose if keep_names else pseudonym_of(whose),
+            patient=whose if is_kept else data_set.pseudonym_of(whose),
             name=one.name if keep_names else scan_name(one.volume),
         )
         if accept_as_is:

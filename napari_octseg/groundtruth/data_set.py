@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Self
 from napari_octseg.errors import LabelError, ReadError
 from napari_octseg.groundtruth.adding import add_version
 from napari_octseg.groundtruth.checking import problems_of
-from napari_octseg.groundtruth.description import Description, begin, described
+from napari_octseg.groundtruth.description import (
+    Description,
+    begin,
+    check_own_secret,
+    check_secret,
+    described,
+)
+from napari_octseg.groundtruth.pseudonyms import is_pseudonym, pseudonym_of
 from napari_octseg.groundtruth.scan_folder import check_fits, read_graded
 from napari_octseg.groundtruth.split_file import (
     draw_sides,
@@ -138,14 +145,17 @@ class DataSet:
         Raises
         ------
         LabelError
-            If its classes differ, nothing is graded, or the scan is there as another
-            patient's.
+            If its classes differ, nothing is graded, the scan is there as another
+            patient's, or the pseudonym of a new patient was made with another secret
+            than those before.
         ReadError
             If the version from which columns are to be carried over is damaged.
         WriteError
             If the disk refuses; the data set is as before then.
         """
         check_fits(scan, self.label_set, self.layers)
+        if scan.patient not in self.patients():
+            check_secret(self.folder, scan.patient)
         return add_version(
             self.folder,
             replace(scan, volume=anonymous(scan.volume)),
@@ -242,6 +252,26 @@ class DataSet:
         folder = self._folder_of(name)
         numbers = read_entry(folder).versions
         return [read_version_facts(folder, number) for number in numbers]
+
+    def pseudonym_of(self, patient_key: str) -> str:
+        """Pseudonym of a patient of this data set, such as ``P-3f9a21c7``.
+
+        Parameters
+        ----------
+        patient_key
+            As for `pseudonyms.pseudonym_of`; a pseudonym stays as it is.
+
+        Raises
+        ------
+        LabelError
+            If it is empty, or the secret of this user is not that of the data set:
+            the patient could get a second pseudonym.
+        ReadError, WriteError
+            If the secret cannot be read or made.
+        """
+        if not is_pseudonym(patient_key):
+            check_own_secret(self.folder)
+        return pseudonym_of(patient_key)
 
     def patients(self) -> tuple[str, ...]:
         """Pseudonyms, in order."""

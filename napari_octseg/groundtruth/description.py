@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_octseg.errors import LabelError, ReadError, WriteError
 from napari_octseg.groundtruth.json_files import read_json, write_json
 from napari_octseg.groundtruth.locking import cannot_write, locked
+from napari_octseg.groundtruth.pseudonyms import secret_mark, secret_path
 from napari_octseg.groundtruth.versions import LOCK, damaged
 from napari_octseg.labels import LabelClass, LabelSet
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _SCHEMA = 1
 _FACTS = "dataset.json"
+_MARK = "secret_mark"
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,62 @@ def described(folder: Path) -> Description:
         )
     except (LabelError, KeyError, TypeError) as error:
         raise damaged(path, error) from error
+
+
+def check_secret(folder: Path, patient: str) -> None:
+    """Refuse a pseudonym that was made here with another secret than those before.
+
+    Two secrets give one person two pseudonyms: a split would part scans of one person.
+    The mark of the secret is written with the first patient whose pseudonym is made.
+
+    Raises
+    ------
+    LabelError
+        If it was.
+    WriteError
+        If the disk refuses.
+    """
+    own = described(folder)
+    mark = secret_mark(own.id, patient)
+    if mark is None or _agrees(folder, mark):
+        return
+    with locked(folder / LOCK):
+        if not _agrees(folder, mark):
+            facts = read_json(folder / _FACTS)
+            write_json(folder / _FACTS, {**facts, _MARK: mark})
+
+
+def check_own_secret(folder: Path) -> None:
+    """Refuse to make pseudonyms with a secret that is not that of the data set.
+
+    Raises
+    ------
+    LabelError
+        If it is another one.
+    ReadError, WriteError
+        If the secret of this user cannot be read or made.
+    """
+    mark = secret_mark(described(folder).id)
+    assert mark is not None  # there is always a secret
+    _agrees(folder, mark)
+
+
+def _agrees(folder: Path, mark: str) -> bool:
+    """Whether a secret is that of the data set; False if there is none yet."""
+    facts = read_json(folder / _FACTS)
+    if _MARK not in facts:
+        return False
+    if facts[_MARK] != mark:
+        raise LabelError(
+            f"The patients of the data set {facts.get('name')} have pseudonyms made "
+            f"with another secret than that in {secret_path()}: the same person would "
+            "get a second one, and could be trained on and held out at once",
+            allowed="a patient of the data set, or pseudonyms made with its secret",
+            todo="choose the patient from the list (on the command line --patient "
+            "P-…), or let OCTSEG_SECRETS name a folder with a copy of the file "
+            f"{secret_path().name} of whoever added patients before",
+        )
+    return True
 
 
 def _check_empty(folder: Path) -> None:

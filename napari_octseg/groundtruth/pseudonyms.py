@@ -12,12 +12,17 @@ from pathlib import Path
 
 from napari_octseg.errors import LabelError, ReadError, WriteError
 from napari_octseg.groundtruth.locking import cannot_write, locked
+from napari_octseg.groundtruth.names import name_from
 
 _FOLDER_VARIABLE = "OCTSEG_SECRETS"
 _FILE = "pseudonyms.key"
 _N_BYTES = 32
 _DIGITS = 8
+_MARK_DIGITS = 16
 _PSEUDONYM = re.compile(rf"[PG]-[0-9a-f]{{{_DIGITS}}}")
+
+# The secret behind each pseudonym that this program has made since it started.
+_made: dict[str, bytes] = {}
 
 
 def pseudonym_of(patient_key: str) -> str:
@@ -43,9 +48,40 @@ def pseudonym_of(patient_key: str) -> str:
     return _pseudonym("P", patient_key, "patient")
 
 
+def is_pseudonym(key: str, letter: str = "P") -> bool:
+    """Whether this is the pseudonym of a patient (P), or of a grader (G), already."""
+    return bool(_PSEUDONYM.fullmatch(key)) and key.startswith(letter)
+
+
 def grader_pseudonym(grader: str) -> str:
     """Pseudonym of who graded, such as ``G-3f9a21c7``; see `pseudonym_of`."""
     return _pseudonym("G", grader, "grader")
+
+
+def secret_mark(data_set_id: str, pseudonym: str = "") -> str | None:
+    """What a data set knows a secret by, 16 digits; it does not tell the secret.
+
+    An HMAC-SHA256 of the id of the data set, so that the marks of two data sets do not
+    tell that one person keeps both.
+
+    Parameters
+    ----------
+    data_set_id
+        Of the data set.
+    pseudonym
+        Of the secret with which this program made it, None if it did not: it was chosen
+        from a list, typed, or read from a file. By default of the secret of this user.
+
+    Raises
+    ------
+    ReadError, WriteError
+        If the secret of this user cannot be read or made.
+    """
+    secret = _made.get(pseudonym) if pseudonym else _secret()
+    if secret is None:
+        return None
+    message = f"data set\n{data_set_id}".encode()
+    return hmac.new(secret, message, hashlib.sha256).hexdigest()[:_MARK_DIGITS]
 
 
 def secret_path() -> Path:
@@ -60,18 +96,22 @@ def secret_path() -> Path:
 
 
 def _pseudonym(letter: str, key: str, what: str) -> str:
-    known_by = unicodedata.normalize("NFKC", key).strip().casefold()
+    known_by = unicodedata.normalize("NFKC", key).strip()
     if not known_by:
         raise LabelError(
             f"A {what} without a name",
             allowed=f"anything that tells this {what} from others",
             todo=f"give a name or number of the {what}; only a pseudonym is kept",
         )
-    if _PSEUDONYM.fullmatch(key) and key.startswith(letter):
+    if is_pseudonym(key, letter):
         return key
-    message = f"{what}\n{known_by}".encode()
-    found = hmac.new(_secret(), message, hashlib.sha256).hexdigest()
-    return f"{letter}-{found[:_DIGITS]}"
+    # As importers name patients: the same person is called the same either way.
+    message = f"{what}\n{name_from(known_by).casefold()}".encode()
+    secret = _secret()
+    found = hmac.new(secret, message, hashlib.sha256).hexdigest()
+    pseudonym = f"{letter}-{found[:_DIGITS]}"
+    _made[pseudonym] = secret
+    return pseudonym
 
 
 def _secret() -> bytes:

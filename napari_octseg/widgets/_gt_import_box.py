@@ -141,7 +141,7 @@ class ImportBox(QWidget):
     def show_summary(self, summary: Summary | None) -> None:
         """Another data set is open, or none, or it has changed."""
         self._summary = summary
-        self.patient_field.offer(() if summary is None else summary.patients)
+        self.patient_field.offer(summary)
         self._offer_targets()
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_octseg.engine.progress import Progress
 from napari_octseg.errors import LabelError, ReadError
 from napari_octseg.groundtruth.graded_scan import accepted_as_is
-from napari_octseg.groundtruth.pseudonyms import grader_pseudonym, pseudonym_of
+from napari_octseg.groundtruth.pseudonyms import grader_pseudonym
 from napari_octseg.groundtruth.scan_hash import scan_hash, scan_name
 from napari_octseg.labels import LabelSet, remap
 from napari_octseg.widgets._starts import Start
@@ -136,11 +136,11 @@ def iter_add(
     pairs = zip(found.scans, found.hashes, strict=True)
     for n_done, (scan, known_by) in enumerate(pairs):
         yield Progress(n_done, len(found.scans), f"adding {scan.name}")
-        whose = patient if len(found.patients) == 1 else pseudonym_of(scan.patient)
+        whose = known.get(known_by, patient if len(found.patients) == 1 else "")
         fitting = replace(
             mapping.apply(scan, data_set.label_set, data_set.layers, none_of=none_of),
             name=scan_name(scan.volume),
-            patient=known.get(known_by, whose),
+            patient=whose or data_set.pseudonym_of(scan.patient),
         )
         if accepted_by:
             fitting = accepted_as_is(fitting, grader_pseudonym(accepted_by))

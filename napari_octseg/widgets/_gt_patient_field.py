@@ -14,7 +14,9 @@ from napari_octseg.widgets._text import red
 from napari_octseg.widgets._text_labels import wrapped_label
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
+
+    from napari_octseg.widgets._gt_summary import Summary
 
 
 class PatientField(QWidget):
@@ -34,6 +36,7 @@ class PatientField(QWidget):
         super().__init__()
         self._known: tuple[str, ...] = ()
         self._fixed = ""
+        self._pseudonym_of: Callable[[str], str] = pseudonym_of
         self.chooser = NarrowComboBox()
         self.chooser.setEditable(True)
         self.chooser.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
@@ -63,15 +66,18 @@ class PatientField(QWidget):
         if not text or text in self._known:
             return text
         try:
-            return pseudonym_of(text)
+            return self._pseudonym_of(text)
         except OctsegError:
             return ""
 
-    def offer(self, patients: Sequence[str]) -> None:
-        """Let one of the patients of the data set be chosen; what is typed stays."""
-        if tuple(patients) == self._known:
+    def offer(self, summary: Summary | None) -> None:
+        """Let one of the patients of a data set be chosen; what is typed stays."""
+        patients = () if summary is None else summary.patients
+        self._pseudonym_of = pseudonym_of if summary is None else summary.pseudonym_of
+        if patients == self._known:
+            self._on_text()
             return
-        self._known = tuple(patients)
+        self._known = patients
         text = self.chooser.currentText()
         self.chooser.blockSignals(True)
         self.chooser.clear()
@@ -107,7 +113,7 @@ class PatientField(QWidget):
         if not text:
             return ""
         try:
-            pseudonym = pseudonym_of(text)
+            pseudonym = self._pseudonym_of(text)
         except OctsegError as error:
             return red(str(error))
         again = " already in the data set;" if pseudonym in self._known else ""

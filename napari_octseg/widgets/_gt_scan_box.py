@@ -125,7 +125,7 @@ class ScanBox(QGroupBox):
     def show_summary(self, summary: Summary | None) -> None:
         """Another data set is open, or none, or it has changed."""
         self._summary = summary
-        self.patient_field.offer(() if summary is None else summary.patients)
+        self.patient_field.offer(summary)
         self.refresh()
 
     def refresh(self) -> None:

@@ -62,6 +62,12 @@ class Summary:
         """Pseudonyms of the patients, in order."""
         return tuple(sorted({one.patient for one in self.scans}))
 
+    def pseudonym_of(self, patient_key: str) -> str:
+        """Pseudonym of a patient in this data set (`DataSet.pseudonym_of`)."""
+        from napari_octseg.groundtruth.data_set import DataSet
+
+        return DataSet.open(self.folder).pseudonym_of(patient_key)
+
     @property
     def n_bscans(self) -> int:
         """Graded B-scans."""

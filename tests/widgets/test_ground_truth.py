@@ -289,6 +289,27 @@ def test_the_pseudonym_is_shown_while_the_name_is_typed(tab):
     assert field.pseudonym == pseudonym_of("007")
 
 
+def test_another_secret_is_told_while_the_name_is_typed(tab, monkeypatch):
+    from tests.groundtruth.random_scans import plain_scan
+
+    tab.grade()
+    made = tab.make_data_set()
+    own = made.pseudonym_of(PATIENT)
+    made.add(replace(plain_scan(patient=own), label_set=CLASSES, layers=LAYERS))
+    monkeypatch.setenv("OCTSEG_SECRETS", str(tab.folder / "elsewhere"))
+    tab.panel.folder.touch()
+    tab.rest()
+    box = tab.panel.scan_box
+    QTest.keyClicks(box.patient_field.chooser.lineEdit(), PATIENT)
+    assert "another secret" in box.patient_field.stored.text()
+    assert not box.add_button.isEnabled()
+    box.patient_field.chooser.setEditText(own)
+    tab.click(box.add_button)
+    tab.rest()
+    assert made.patients() == (own,)
+    assert len(made.scans()) == 2
+
+
 def test_adding_again_makes_a_version_only_where_something_changed(tab):
     grading = tab.grade()
     made = tab.make_data_set()
