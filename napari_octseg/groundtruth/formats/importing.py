@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from napari_octseg.boundaries import layers_among
 from napari_octseg.errors import ReadError
 from napari_octseg.groundtruth.graded_scan import GradedScan
+from napari_octseg.groundtruth.names import name_from
 from napari_octseg.groundtruth.volume_facts import anonymous
 
 if TYPE_CHECKING:
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from napari_octseg.boundaries import Boundaries
     from napari_octseg.labels import LabelSet
     from napari_octseg.volume import OCTVolume
-
-
-def name_from(text: str) -> str:
-    """`text` as the name of a scan or patient: letters, digits and ``. _ -``."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).lstrip("._-") or "scan"
 
 
 def scan_of_others(
@@ -41,7 +36,7 @@ def scan_of_others(
     Parameters
     ----------
     name
-        Of the file or folder; other characters than a name may have become ``_``.
+        Of the file or folder; made one that is allowed, as by `name_from`.
     volume
         Its pixels, spacing, eye and device are kept, nothing that tells whose it is.
     labels
@@ -49,7 +44,8 @@ def scan_of_others(
     label_set
         Their classes; those with the name of a layer are its layers.
     patient
-        The scan is taken for one patient of its own by default.
+        The scan is taken for one patient of its own by default. `name_from` and
+        `pseudonym_of` make the same pseudonym of it as of what the file tells.
     boundaries
         Heights that the file holds, in px from the top.
 

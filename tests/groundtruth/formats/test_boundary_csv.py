@@ -113,7 +113,7 @@ def test_a_table_in_um_with_decimal_commas_is_read(tmp_path: Path) -> None:
         "\ufeffbscan;ascan;ILM_um;BM_um\n1;0;10,0;40\n1;2;14,0;\n", encoding="utf-8"
     )
     scan = read_labels_for(file, VOLUME)
-    assert (scan.name, scan.patient) == ("Eye_of_J", "Eye_of_J")
+    assert (scan.name, scan.patient) == ("Eye_of_J-3dca7f41",) * 2
     assert scan.boundaries is not None
     np.testing.assert_array_equal(
         scan.boundaries["ILM"], [[np.nan] * 3, [2.5, np.nan, 3.5]]

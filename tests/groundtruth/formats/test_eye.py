@@ -76,7 +76,7 @@ def test_layers_of_others_are_the_labels_where_there_are_no_masks(
     eye.add_layer_annotation(np.full((2, 9), 3.0), name="ILM")
     eye.save(tmp_path / "Eye of J.eye")
     (scan,) = read(tmp_path / "Eye of J.eye")
-    assert (scan.name, scan.patient) == ("Eye_of_J", "Eye_of_J")
+    assert (scan.name, scan.patient) == ("Eye_of_J-3dca7f41",) * 2
     assert scan.layers == ("ILM to BM",)
     assert list(scan.labels[1, :, 4]) == [0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0]
     assert scan.volume.spacing.axial is None

@@ -88,6 +88,16 @@ def _of_others(folder: Path, labels: np.ndarray) -> None:
     sitk.WriteImage(sitk.GetImageFromArray(labels), str(folder / "case 7_seg.nii.gz"))
 
 
+def test_people_whose_names_have_other_letters_stay_apart(tmp_path: Path) -> None:
+    image = sitk.GetImageFromArray(np.zeros((2, 5, 4), np.uint8))
+    for name in ("王秀英", "李娜", "Мария", "M\u00fcller", "M\u00f6ller"):
+        for ending in ("", "_seg"):
+            sitk.WriteImage(image, str(tmp_path / f"{name}{ending}.nii"))
+    found = read(tmp_path)
+    assert len({scan.patient for scan in found}) == len(found) == 5
+    assert len({scan.name for scan in found}) == 5
+
+
 def test_scans_of_others_are_read_with_their_code_table(tmp_path: Path) -> None:
     labels = np.zeros((2, 6, 5), np.float32)
     labels[1, 2], labels[1, 3] = 2, 255
@@ -96,7 +106,7 @@ def test_scans_of_others_are_read_with_their_code_table(tmp_path: Path) -> None:
         json.dumps({"0": "background", "2": "SRF"})
     )
     (scan,) = read(tmp_path / "set")
-    assert (scan.name, scan.patient) == ("case_7", "case_7")
+    assert (scan.name, scan.patient) == ("case_7-a3750357",) * 2
     assert scan.label_set.names == ("background", "SRF")
     assert list(scan.labels[1, :, 0]) == [0, 0, 1, 255, 0, 0]
     assert tuple(scan.volume.spacing) == pytest.approx((120, 4, 12))

@@ -91,7 +91,7 @@ def test_pictures_of_others_are_read_with_their_code_table(tmp_path: Path) -> No
     label[2], label[3], label[4] = 7, 3, 255
     _others(tmp_path / "set", label, {"1": "BG", "3": "RPE complex", "7": "RNFL"})
     first, second = read(tmp_path / "set")
-    assert (first.name, second.name) == ("eye_1", "eye_2")
+    assert (first.name, second.name) == ("eye_1-db19aef2", "eye_2-ae5a396d")
     assert first.patient == second.patient == "set"
     assert first.label_set.names == ("BG", "RPE complex", "RNFL")
     assert first.layers == ("RNFL", "RPE complex")

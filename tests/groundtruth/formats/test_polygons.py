@@ -72,7 +72,7 @@ def makesense(folder: Path, names: tuple[str, ...] = ("06 OS - Copy.png",)) -> P
 def test_the_labels_of_octid_become_layers_from_top_to_bottom(tmp_path):
     (scan,) = read(makesense(tmp_path / "octid"))
 
-    assert scan.name == "06_OS_-_Copy"
+    assert scan.name == "06_OS_-_Copy-e186949a"
     assert (scan.volume.data == 10).all()
     assert scan.layers == ("NFL", "GCL+IPL", "ONL", "RPE", "Choroid")
     assert set(scan.label_set.names) == {"background", *OCTID}

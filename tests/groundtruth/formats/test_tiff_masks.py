@@ -48,7 +48,7 @@ def test_stacks_of_others_are_read_with_their_code_table(tmp_path: Path) -> None
     labels[1, 2], labels[1, 3] = 4, 255
     _others(tmp_path / "set", labels)
     (scan,) = read(tmp_path / "set")
-    assert (scan.name, scan.patient) == ("Eye_of_J", "Eye_of_J")
+    assert (scan.name, scan.patient) == ("Eye_of_J-3dca7f41",) * 2
     assert scan.label_set.names == ("background", "IRF")
     assert list(scan.labels[1, :, 0]) == [0, 0, 1, 255, 0, 0]
 
