@@ -266,6 +266,19 @@ def test_another_secret_gives_nobody_a_second_pseudonym(
     assert len(DataSet.open(truth).scans()) == 3
 
 
+def test_labels_of_another_scan_are_refused(
+    scan: Path, truth: Path, tmp_path: Path
+) -> None:
+    correct(scan)
+    run("add", truth, scan, "--patient", "7")
+    run("export", truth, tmp_path / "out", "--format", "boundary-csv")
+    other = write_scan(tmp_path / "clinic", "fellow", 1)
+    options = [tmp_path / "out", "--format", "boundary-csv", "--scan"]
+    assert "another scan" in run("import", truth, *options, other, fails=True)
+    assert len(DataSet.open(truth).scans()) == 1
+    run("import", truth, *options, scan)
+
+
 def test_the_split_is_decided_once(truth: Path, tmp_path: Path) -> None:
     labels = tmp_path / "labels.tif"
     save_labels(np.ones(SHAPE, np.uint8), labels, label_set=CLASSES)

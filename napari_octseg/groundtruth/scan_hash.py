@@ -34,6 +34,16 @@ def scan_hash(volume: OCTVolume) -> str:
     return found.hexdigest()
 
 
+def is_another_scan(volume: OCTVolume, other: OCTVolume) -> bool:
+    """Whether two volumes are known to be different scans.
+
+    Of one type they have equal pixels if they are the same; pixels of another type do
+    not tell, because programmes convert them.
+    """
+    same_type = volume.data.dtype == other.data.dtype
+    return same_type and scan_hash(volume) != scan_hash(other)
+
+
 def scan_name(volume: OCTVolume) -> str:
     """A name that tells nothing about the patient, ``S-3f9a21c7``, from the content.
 

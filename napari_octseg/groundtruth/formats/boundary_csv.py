@@ -118,10 +118,12 @@ def read_labels_for(path: Path, volume: OCTVolume) -> GradedScan:
         If it is no such table, or of another scan.
     """
     file = _table_for(path, volume) if path.is_dir() else path
+    sidecar = read_sidecar(file.parent)
+    sidecar.check_is_of(file.stem, volume)
     table = _read_table(file)
     boundaries = _boundaries(table, volume, file)
     scan = scan_of_boundaries(file.stem, volume, boundaries)
-    return read_sidecar(file.parent).completed(scan)
+    return sidecar.completed(scan)
 
 
 def _read_table(file: Path) -> pd.DataFrame:

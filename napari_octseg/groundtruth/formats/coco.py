@@ -62,7 +62,7 @@ def write(scans: Sequence[GradedScan], target: Path) -> list[Path]:
         As `export_folder`; or if the scans have several label sets.
     """
     label_set = one_label_set(scans)
-    scans = [as_integers(scan) for scan in scans]
+    sources, scans = scans, [as_integers(scan) for scan in scans]
 
     def finish(draft: Path) -> None:
         images: list[dict[str, Any]] = []
@@ -88,7 +88,9 @@ def write(scans: Sequence[GradedScan], target: Path) -> list[Path]:
         }
         write_json(draft / _ANNOTATIONS, facts)
 
-    return export_folder(target, FORMAT.name, scans, _write_pictures, finish)
+    return export_folder(
+        target, FORMAT.name, scans, _write_pictures, finish, sources=sources
+    )
 
 
 def _write_pictures(scan: GradedScan, folder: Path) -> None:
@@ -187,7 +189,7 @@ def scans_of_coco(file: Path, facts: dict[str, Any]) -> list[GradedScan]:
                 todo="copy the whole export, or open the scan and read its labels",
             )
         volume = read_stack(pictures, ReadOptions())
-        scan = _own_scan(found, name, volume)
+        scan = _own_scan(found, name, volume, file)
         scans.append(sidecar.completed(with_boundaries(scan, file.parent, sidecar)))
     return scans
 
@@ -232,7 +234,8 @@ def labels_of_coco(file: Path, facts: dict[str, Any], volume: OCTVolume) -> Grad
             allowed="the scan from which the labels were exported",
             todo="open that scan, or import the whole folder",
         )
-    scan = _own_scan(found, names[0], volume)
+    sidecar.check_is_of(names[0], volume)
+    scan = _own_scan(found, names[0], volume, file)
     return sidecar.completed(with_boundaries(scan, file.parent, sidecar))
 
 
@@ -256,7 +259,7 @@ def json_in(path: Path) -> Path:
     return files[0]
 
 
-def _own_scan(found: CocoFile, name: str, volume: OCTVolume) -> GradedScan:
+def _own_scan(found: CocoFile, name: str, volume: OCTVolume, file: Path) -> GradedScan:
     """A scan that `write` wrote, with these pixels."""
     images: list[DrawnImage | None] = [None] * volume.n_bscans
     patient = ""
@@ -264,6 +267,12 @@ def _own_scan(found: CocoFile, name: str, volume: OCTVolume) -> GradedScan:
         found.images, found.bscans, strict=True
     ):
         if scan == name:
+            if not 0 <= bscan < volume.n_bscans:
+                raise ReadError(
+                    f"{file.name} has labels of B-scan {bscan} of the scan {name}",
+                    allowed=f"B-scans 0 to {volume.n_bscans - 1}, as this scan has",
+                    todo="open the scan from which the labels were exported",
+                )
             images[bscan], patient = image, of_patient
     label_set = classes_of(found.names)
     return scan_of_images(name, volume, images, label_set, patient=patient)

@@ -16,7 +16,7 @@ from napari_octseg.groundtruth.formats.drawn_boundaries import (
 )
 from napari_octseg.groundtruth.formats.registry import ExchangeFormat
 from napari_octseg.groundtruth.pseudonyms import pseudonym_of
-from napari_octseg.groundtruth.scan_hash import scan_name
+from napari_octseg.groundtruth.scan_hash import is_another_scan, scan_name
 from napari_octseg.io import read_volume
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def read_labels_for(path: Path, volume: OCTVolume) -> GradedScan:
     Raises
     ------
     ReadError
-        If it cannot be opened, holds no boundaries, or is of another size.
+        If it cannot be opened, holds no boundaries, or is of another scan.
     """
     of_device = read_volume(path)
     if of_device.shape != volume.shape:
@@ -55,6 +55,13 @@ def read_labels_for(path: Path, volume: OCTVolume) -> GradedScan:
             f"{_size(volume)}",
             allowed="boundaries of this scan at its native size",
             todo="choose the file from which this scan was exported",
+        )
+    if is_another_scan(of_device, volume):
+        raise ReadError(
+            f"{path.name} holds another scan than this one: its pixels are others",
+            allowed="boundaries of this scan",
+            todo="choose the file from which this scan was exported, or open "
+            f"{path.name} itself",
         )
     return _scan_of(
         replace(volume, boundaries=of_device.boundaries, device=of_device.device),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_octseg.errors import ReadError
+from napari_octseg.groundtruth.scan_hash import is_another_scan
 from napari_octseg.io import read_volume
 from napari_octseg.io.dicom_geometry import frame_order, laterality_of, spacing_of
 from napari_octseg.io.format import broken_file
@@ -173,7 +174,8 @@ def places_of(volume: OCTVolume, files: DicomFiles) -> list[Place]:
     """Where the B-scans of an open scan are stored, as segmentations refer to them.
 
     By the DICOM file that it was opened from; else by the images that lie beside the
-    segmentation; else it is the one instance to which that refers.
+    segmentation, unless their pixels are others, of the same type; else it is the one
+    instance to which that refers.
 
     Raises
     ------
@@ -184,7 +186,10 @@ def places_of(volume: OCTVolume, files: DicomFiles) -> list[Place]:
 
     source = Path(volume.source) if volume.source else None
     wanted = {uid for one in files.segmentations for uid in one.sources}
-    candidates = list(files.series)
+    candidates = [
+        one for one in files.series if not is_another_scan(volume_in(one), volume)
+    ]
+    has_images = bool(files.series)
     if source is not None and source.is_file() and _is_dicom(source):
         candidates.insert(
             0, [DicomFile(source, dcmread(source, stop_before_pixels=True))]
@@ -193,7 +198,7 @@ def places_of(volume: OCTVolume, files: DicomFiles) -> list[Place]:
         places = places_in(images)
         if len(places) == volume.n_bscans and {uid for uid, _ in places} <= wanted:
             return places
-    if len(wanted) == 1 and not candidates:
+    if len(wanted) == 1 and not candidates and not has_images:
         (uid,) = wanted
         return [(uid, bscan + 1) for bscan in range(volume.n_bscans)]
     raise ReadError(

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_octseg.groundtruth.formats.dicom_files import DicomFile, Place
+    from napari_octseg.groundtruth.formats.sidecar import Sidecar
     from napari_octseg.groundtruth.graded_scan import GradedScan
     from napari_octseg.volume import OCTVolume
 
@@ -79,7 +80,11 @@ def write(scans: Sequence[GradedScan], target: Path) -> list[Path]:
         write_boundaries(scan, draft)
 
     return export_folder(
-        target, FORMAT.name, [as_integers(scan) for scan in scans], write_scan
+        target,
+        FORMAT.name,
+        [as_integers(scan) for scan in scans],
+        write_scan,
+        sources=scans,
     )
 
 
@@ -121,7 +126,8 @@ def read_labels_for(path: Path, volume: OCTVolume) -> GradedScan:
     Parameters
     ----------
     path
-        SEG file, or a folder that holds some.
+        SEG file, or a folder that holds some; of an export of ours with several scans,
+        those of this scan are read.
     volume
         The scan.
 
@@ -130,9 +136,16 @@ def read_labels_for(path: Path, volume: OCTVolume) -> GradedScan:
     ReadError
         If there are none, they refer to another scan, or a file is damaged.
     """
+    _, sidecar = _beside(path)
+    known_as = sidecar.name_of(volume)
+    if known_as is not None and (path / known_as).is_dir():
+        path = path / known_as
     files = find_files(path)
+    first = files.segmentations[0]
+    if _is_ours(first):
+        sidecar.check_is_of(_our_name(first), volume)
     places = places_of(volume, files)
-    return _scan_of(files.segmentations, places, files.segmentations[0], volume, path)
+    return _scan_of(files.segmentations, places, first, volume, path)
 
 
 def _scan_of(
@@ -154,18 +167,32 @@ def _identity(file: DicomFile, volume: OCTVolume) -> tuple[str, str]:
     """Name of the scan and pseudonym of the patient."""
     header = file.header
     patient = str(header.get("PatientID") or "")
-    if str(header.get("DeidentificationMethod", "")) == DEIDENTIFIED:
-        return file.path.parent.name, patient
+    if _is_ours(file):
+        return _our_name(file), patient
     name = scan_name(volume)
     return name, pseudonym_of(patient or name)
 
 
-def _completed(scan: GradedScan, path: Path) -> GradedScan:
-    """With what lies beside an export of ours: heights and sidecar."""
+def _is_ours(file: DicomFile) -> bool:
+    return str(file.header.get("DeidentificationMethod", "")) == DEIDENTIFIED
+
+
+def _our_name(file: DicomFile) -> str:
+    """Name of the scan in a file that `write` wrote: that of its folder."""
+    return file.path.parent.name
+
+
+def _beside(path: Path) -> tuple[Path, Sidecar]:
+    """Folder of an export of ours, and its sidecar."""
     folder = path if path.is_dir() else path.parent
     if not (folder / SIDECAR).is_file():
         folder = folder.parent
-    sidecar = read_sidecar(folder)
+    return folder, read_sidecar(folder)
+
+
+def _completed(scan: GradedScan, path: Path) -> GradedScan:
+    """With what lies beside an export of ours: heights and sidecar."""
+    folder, sidecar = _beside(path)
     return sidecar.completed(with_boundaries(scan, folder, sidecar))
 
 

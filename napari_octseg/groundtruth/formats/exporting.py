@@ -27,6 +27,7 @@ def export_folder(
     write: Callable[[GradedScan, Path], None],
     finish: Callable[[Path], None] | None = None,
     notes: Sequence[str] = (),
+    sources: Sequence[GradedScan] = (),
 ) -> list[Path]:
     """Write an export as a new folder with sidecar: all of it, or nothing.
 
@@ -45,6 +46,8 @@ def export_folder(
         Writes what belongs to the whole folder.
     notes
         What was changed to fit the format, for the sidecar.
+    sources
+        The scans before their pixels were changed to fit; empty if they were not.
 
     Returns
     -------
@@ -57,14 +60,17 @@ def export_folder(
         disk refuses.
     """
     check_names(scans)
-    scans = [replace(scan, volume=anonymous(scan.volume)) for scan in scans]
+    scans, sources = (
+        [replace(scan, volume=anonymous(scan.volume)) for scan in some]
+        for some in (scans, sources)
+    )
     with folder_written_whole(target) as draft:
         for scan in scans:
             write(scan, draft)
         if finish is not None:
             finish(draft)
         files = sorted(path for path in draft.rglob("*") if path.is_file())
-        files.append(write_sidecar(draft, format_name, scans, notes))
+        files.append(write_sidecar(draft, format_name, scans, notes, sources))
         written = [target / path.relative_to(draft) for path in files]
     return written
 

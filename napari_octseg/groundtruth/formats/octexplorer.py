@@ -129,6 +129,7 @@ def read_labels_for(path: Path, volume: OCTVolume) -> GradedScan:
     scan = scan_of_boundaries(name, volume, boundaries)
     sidecar = read_sidecar(file.parent)
     if scan.name in sidecar.entries:
+        sidecar.check_is_of(scan.name, volume)
         return sidecar.completed(scan)
     return drawn_by_machine(scan, "OCTExplorer")
 

@@ -61,14 +61,14 @@ def write(scans: Sequence[GradedScan], target: Path) -> list[Path]:
     """
     label_set = one_label_set(scans)
     of_floats = [s.name for s in scans if s.volume.data.dtype.name == "float32"]
-    scans = [as_integers(scan) for scan in scans]
+    sources, scans = scans, [as_integers(scan) for scan in scans]
 
     def finish(draft: Path) -> None:
         write_code_table(label_set, draft)
         _write_index(scans, draft / _INDEX)
 
     notes = [_AS_SHOWN.format(", ".join(of_floats))] if of_floats else []
-    return export_folder(target, "png", scans, _write_scan, finish, notes)
+    return export_folder(target, "png", scans, _write_scan, finish, notes, sources)
 
 
 def as_integers(scan: GradedScan) -> GradedScan:

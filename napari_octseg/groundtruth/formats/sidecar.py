@@ -39,7 +39,11 @@ _SCHEMA = "napari-octseg export 1"
 
 
 def write_sidecar(
-    folder: Path, format_name: str, scans: Sequence[GradedScan], notes: Sequence[str]
+    folder: Path,
+    format_name: str,
+    scans: Sequence[GradedScan],
+    notes: Sequence[str],
+    sources: Sequence[GradedScan] = (),
 ) -> Path:
     """Write the sidecar of an export into its folder, after all other files.
 
@@ -53,6 +57,9 @@ def write_sidecar(
         As they were written, so with the labels and pixels that are in the files.
     notes
         What was changed to fit the format, in sentences.
+    sources
+        The scans before their pixels were changed to fit, in the same order; empty if
+        they were not.
 
     Raises
     ------
@@ -61,6 +68,7 @@ def write_sidecar(
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     target = folder / FILE_NAME
+    volumes = [scan.volume for scan in sources or scans]
     write_json(
         target,
         {
@@ -69,19 +77,25 @@ def write_sidecar(
             "program": f"napari-octseg {__version__}",
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "notes": list(notes),
-            "scans": [_entry(scan) for scan in scans],
+            "scans": [
+                _entry(scan, volume)
+                for scan, volume in zip(scans, volumes, strict=True)
+            ],
             "files": {p.relative_to(folder).as_posix(): sha256_of(p) for p in files},
         },
     )
     return target
 
 
-def _entry(scan: GradedScan) -> dict[str, Any]:
+def _entry(scan: GradedScan, source: OCTVolume) -> dict[str, Any]:
     boundaries = scan.boundaries
+    written = scan_hash(scan.volume)
+    is_changed = source.data is not scan.volume.data
     return {
         "name": scan.name,
         "patient": scan.patient,
-        "scan_hash": scan_hash(scan.volume),
+        "scan_hash": written,
+        "source_hash": scan_hash(source) if is_changed else written,
         "labels_sha256": _hash_of(scan.labels),
         "boundaries_sha256": None if boundaries is None else _hash_of_heights(scan),
         "shape": list(scan.volume.shape),
@@ -150,9 +164,36 @@ class Sidecar:
 
     def name_of(self, volume: OCTVolume) -> str | None:
         """Name of the scan with these pixels; None unless it is exactly one of them."""
-        wanted = scan_hash(volume) if self.entries else ""
-        names = [n for n, e in self.entries.items() if e.get("scan_hash") == wanted]
+        known_by = scan_hash(volume) if self.entries else ""
+        names = [n for n, e in self.entries.items() if known_by in _hashes_of(e)]
         return names[0] if len(names) == 1 else None
+
+    def check_is_of(self, name: str, volume: OCTVolume) -> None:
+        """Refuse a scan that is not the one from which labels were exported.
+
+        Nothing is known, and nothing refused, where the sidecar has no scan of that
+        name. Sidecars of older versions do not tell what float32 pixels were before
+        they were written as integers; those are accepted.
+
+        Raises
+        ------
+        ReadError
+            If it has other pixels.
+        """
+        entry = self.entries.get(name)
+        if entry is None or scan_hash(volume) in _hashes_of(entry):
+            return
+        dtypes = volume.data.dtype.name, entry.get("dtype")
+        if "source_hash" not in entry and dtypes == ("float32", "uint16"):
+            return
+        raise ReadError(
+            f"These labels belong to another scan: {name}, whose pixels are not those "
+            "of this one",
+            allowed="the scan from which the labels were exported",
+            todo="open that scan, or choose the labels of this one; if they are of "
+            f"this one, with other pixels, remove {self.path}: without it nothing is "
+            "checked",
+        )
 
     def has_labels_of(self, scan: GradedScan) -> bool:
         """Whether the labels are those that were written, as far as it is known."""
@@ -168,7 +209,8 @@ class Sidecar:
         """A scan as its file holds it, with what the sidecar knows about it.
 
         Spacing, eye and device come back if the pixels are those that were written,
-        classes if the labels have no others, provenance only if nothing was changed.
+        the patient also if they are those of the scan before it was written, classes if
+        the labels have no others, provenance only if nothing was changed.
 
         Raises
         ------
@@ -212,15 +254,16 @@ def read_sidecar(folder: Path) -> Sidecar:
 
 def _completed(scan: GradedScan, entry: Mapping[str, Any]) -> GradedScan:
     volume, label_set, layers = scan.volume, scan.label_set, scan.layers
-    has_its_pixels = scan_hash(volume) == entry["scan_hash"]
-    if has_its_pixels:
+    known_by = scan_hash(volume)
+    has_its_pixels = known_by in _hashes_of(entry)
+    if known_by == entry["scan_hash"]:
         volume = volume_of(volume.data, entry)
     classes = LabelSet(tuple(LabelClass(*told) for told in entry["classes"]))
     if _are_same(label_set, classes):
         label_set, layers = classes, tuple(entry["layers"])
     whole = replace(
         scan,
-        patient=entry["patient"],
+        patient=entry["patient"] if has_its_pixels else scan.patient,
         volume=volume,
         label_set=label_set,
         layers=layers,
@@ -236,6 +279,11 @@ def _completed(scan: GradedScan, entry: Mapping[str, Any]) -> GradedScan:
     if told is None or not is_unchanged:
         return whole
     return replace(whole, provenance=_provenance(told))
+
+
+def _hashes_of(entry: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Hashes of the pixels that were written, and of those of the scan itself."""
+    return entry.get("scan_hash"), entry.get("source_hash")
 
 
 def _are_same(found: LabelSet, told: LabelSet) -> bool:

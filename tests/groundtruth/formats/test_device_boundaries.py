@@ -83,6 +83,17 @@ def test_they_fit_another_copy_of_the_scan_of_the_same_size(eye):
         read_labels_for(eye, other)
 
 
+def test_they_are_not_taken_for_those_of_another_scan(eye):
+    (scan,) = read(eye)
+    other = OCTVolume(255 - scan.volume.data)
+    with pytest.raises(ReadError, match="holds another scan") as raised:
+        read_labels_for(eye, other)
+    assert raised.value.todo
+    # Other programs convert pixels: of another type they may be the same scan.
+    converted = OCTVolume(scan.volume.data.astype(np.uint16) * 257)
+    assert np.array_equal(read_labels_for(eye, converted).labels, scan.labels)
+
+
 def test_what_the_device_does_not_tell_apart_is_left_out_of_our_layers(eye):
     (scan,) = read(eye)
     ours = LabelSet.of("background", "RNFL", "GCIPL", "INL", "OPL")
