@@ -226,10 +226,11 @@ def _find(name: str, plane: Plane) -> Chosen:
         seen, other = (
             (
                 "en-face images",
-                "use iter_vessel_map for a volume, segment_enface for an image",
+                "choose models of one kind; in Python iter_vessel_map takes a volume, "
+                "segment_enface an image",
             )
             if plane == "bscan"
-            else ("B-scans", "use segment")
+            else ("B-scans", "choose models of one kind; in Python use segment")
         )
         raise ModelError(
             f"The model {name!r} is for {seen}",

@@ -254,7 +254,9 @@ def test_an_unknown_model_is_an_error_that_lists_the_known_ones(threshold: str) 
 
 def test_an_en_face_model_gives_no_labels_of_bscans(tiny_bundle: MakeBundle) -> None:
     tiny_bundle("vessels", plane="enface", layers=())
-    with pytest.raises(ModelError, match="use iter_vessel_map for a volume"):
+    with pytest.raises(
+        ModelError, match="choose models of one kind; in Python iter_vessel"
+    ):
         next(iter_segment(OCTVolume(pixels()), "vessels"))
 
 
