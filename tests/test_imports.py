@@ -138,14 +138,15 @@ def test_only_widgets_bring_the_window_libraries() -> None:
     assert set(names) <= modules
 
 
-def test_importing_the_widgets_does_not_bring_torch() -> None:
+def test_importing_the_widgets_brings_nothing_slow() -> None:
+    """The Workbench is to open in half a second, the first time as well."""
     names = [
         f"napari_octseg.widgets.{file.stem}"
         for file in sorted((PACKAGE / "widgets").glob("*.py"))
         if file.stem != "__init__"
     ]
     modules = fresh_modules("\n".join(f"import {name}" for name in names))
-    assert "torch" not in modules
+    assert not modules & {"torch", "pandas", "scipy.ndimage", "scipy.interpolate"}
 
 
 def test_every_room_has_its_place_in_the_order() -> None:

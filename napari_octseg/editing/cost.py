@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, maximum_filter, uniform_filter
 
 from napari_octseg.errors import EditError
 
@@ -113,6 +112,8 @@ def boundary_cost(
         If the image is not one B-scan, the polarity is unknown or the probability has
         another shape.
     """
+    from scipy.ndimage import gaussian_filter1d, maximum_filter, uniform_filter
+
     if image.ndim != 2 or min(image.shape) < 2:
         raise EditError(
             f"An image of shape {image.shape}",

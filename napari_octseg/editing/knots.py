@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.interpolate import pchip_interpolate
 
 from napari_octseg.editing.runs import runs_of
 from napari_octseg.errors import EditError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     Curve = NDArray[np.float32]
     Knots = NDArray[np.float32]
@@ -91,7 +90,7 @@ def move_knot(curve: Curve, knots: Knots, index: int, row: float) -> Curve:
         # A flat point beyond each end makes the shift level off there as well.
         x = [anchors[0] - 1, *anchors, anchors[-1] + 1]
         y = [shift[0], *shift, shift[-1]]
-        change = pchip_interpolate(x, y, between)
+        change = _pchip(x, y, between)
         inner = slice(left + (left != column), right + 1 - (right != column))
         moved[inner] += change[inner.start - left : inner.stop - left].astype(
             np.float32
@@ -173,8 +172,17 @@ def delete_knot(curve: Curve, knots: Knots, index: int) -> tuple[Curve, Knots]:
     drawn = np.array(curve, np.float32)
     # Rows of the curve itself: knots may be older than it.
     at = run[:, 1].astype(np.intp)
-    drawn[between] = pchip_interpolate(at, curve[at].astype(float), between)
+    drawn[between] = _pchip(at, curve[at].astype(float), between)
     return drawn, rest
+
+
+def _pchip(x: ArrayLike, y: ArrayLike, at: NDArray[np.intp]) -> NDArray[np.float64]:
+    """The curve through (x, y), at other places."""
+    # scipy.interpolate takes a third of a second to load: not when a window opens.
+    from scipy.interpolate import pchip_interpolate
+
+    drawn: NDArray[np.float64] = pchip_interpolate(x, y, at)
+    return drawn
 
 
 def _columns_of_run(curve: Curve, tolerance_px: float) -> NDArray[np.intp]:
@@ -184,7 +192,7 @@ def _columns_of_run(curve: Curve, tolerance_px: float) -> NDArray[np.intp]:
     rows = curve.astype(np.float64)
     every = np.arange(n)
     while n > 2:
-        drawn = pchip_interpolate(columns, rows[columns], every)
+        drawn = _pchip(columns, rows[columns], every)
         # What PCHIP gives is rounded to float32 where it is used.
         error = np.abs(drawn.astype(np.float32) - rows)
         error[columns] = 0

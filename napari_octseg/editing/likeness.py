@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from napari_octseg.editing.cost import without_gaps
 
@@ -42,6 +41,8 @@ def surroundings(image: NDArray[np.float32]) -> NDArray[np.float32]:
     three below the height ``r - 0.5``, as a share of the image's range (percentiles 1
     to 99).
     """
+    from scipy.ndimage import gaussian_filter1d
+
     shown, _ = without_gaps(image)
     low, high = np.percentile(shown[::3, ::3], (1, 99))
     shown = (shown - np.float32(low)) / np.float32(max(high - low, 1e-6))

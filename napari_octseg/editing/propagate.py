@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from napari_octseg.editing.columns import follow_boundaries
 from napari_octseg.editing.ordering import keep_between
@@ -187,6 +186,8 @@ def _along(correction: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Columns that nobody corrected (0) and those without a boundary (NaN) stay so.
     """
+    from scipy.ndimage import gaussian_filter1d
+
     known = np.abs(correction) > _LEAST_PX
     values = np.where(known, correction, 0).astype(np.float64)
     total = gaussian_filter1d(values, _SMOOTH_COLUMNS, axis=1, mode="constant")

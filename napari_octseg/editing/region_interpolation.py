@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, find_objects, label
 
 from napari_octseg.editing.shifting import shift_rows
 from napari_octseg.errors import EditError
@@ -94,6 +93,8 @@ def _blended(
     a: NDArray[np.bool_], b: NDArray[np.bool_], share: float
 ) -> Iterator[tuple[_Box, NDArray[np.float32]]]:
     """Each shape in between, as its box and how deep each pixel is inside of it."""
+    from scipy.ndimage import find_objects, label
+
     # What touches in one picture laid over the other belongs together.
     together, _ = label(a | b)
     for group, found in enumerate(find_objects(together), start=1):
@@ -111,6 +112,8 @@ def _blended(
 
 def _depth(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Signed distance to the rim, px: positive inside, never 0."""
+    from scipy.ndimage import distance_transform_edt
+
     # The edge of the image is a rim too: a mask that fills it has a finite depth.
     inside = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] - 0.5
     outside = distance_transform_edt(~mask) - 0.5

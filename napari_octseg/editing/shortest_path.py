@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import solveh_banded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -143,6 +142,8 @@ def smooth_course(
     -------
     (n_columns,) float64 rows; those that are fixed are exact.
     """
+    from scipy.linalg import solveh_banded
+
     course = rows.copy()
     weight = sharp / max(float(sharp.mean()), _FLAT) + _FLAT_WEIGHT
     known = np.zeros(len(rows), np.bool_)

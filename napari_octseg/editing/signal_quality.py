@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.ndimage import uniform_filter
 
 from napari_octseg.editing.white import white_areas
 
@@ -37,6 +36,8 @@ def signal_quality(bscan: NDArray[Any]) -> float:
     At least 0, without unit: about a half for pure noise, 4 and more for a good scan, 0
     for an empty B-scan. It grows with averaging on the device: compare within a volume.
     """
+    from scipy.ndimage import uniform_filter
+
     pixels = np.nan_to_num(np.asarray(bscan, np.float32))
     told = ~white_areas(pixels)
     n_told = told.sum(axis=0)

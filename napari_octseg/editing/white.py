@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +36,8 @@ def white_areas(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def _smeared(dim: NDArray[np.bool_]) -> NDArray[np.integer]:
     """Rows of the white area that begins at the top edge, by column."""
+    from scipy.ndimage import maximum_filter1d
+
     n_rows = np.zeros(dim.shape[1], np.intp)
     reaching = np.flatnonzero(~dim[0])
     below = dim[:, reaching]

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 
@@ -202,7 +201,7 @@ def dress(layer: Labels, label_set: LabelSet) -> None:
     layer.colormap = DirectLabelColormap(color_dict=colours)
     indices = [*range(len(label_set)), IGNORE]
     names = [*(_full_name(c.name, c.long_name) for c in label_set.classes), "–"]
-    layer.features = pd.DataFrame({"index": indices, "class": names})
+    layer.features = {"index": indices, "class": names}
 
 
 def _full_name(name: str, long_name: str) -> str:

@@ -6,7 +6,6 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
@@ -82,9 +81,7 @@ class OriginOverlay:
         colours: dict[int | None, Any] = dict(enumerate(origin_colours(names)))
         colours[None] = colours[0]
         self.layer.colormap = DirectLabelColormap(color_dict=colours)
-        self.layer.features = pd.DataFrame(
-            {"index": range(len(names)), "origin": names}
-        )
+        self.layer.features = {"index": range(len(names)), "origin": names}
 
     def _place(self, event: Any = None) -> None:
         place_above(self.layer, self._image_layer, slot=_SLOT)
