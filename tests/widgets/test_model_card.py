@@ -9,9 +9,10 @@ from qtpy.QtCore import Qt
 
 from napari_octseg.bundles.card import DataSource, Training
 from napari_octseg.bundles.score import Score, Support
+from napari_octseg.widgets import _speed
 from napari_octseg.widgets._card_text import classes_table, summary, trained_on
 from napari_octseg.widgets._model_card import PICTURE, ModelCardView
-from napari_octseg.widgets._speed import Speed, known_speed, remember_speed, speeds_path
+from napari_octseg.widgets._speed import Speed, known_speed, remember_speed
 
 SCORE = Score(
     data="A < B",
@@ -83,10 +84,13 @@ def test_the_speed_here_is_said_once_it_is_known(card):
     assert str(known_speed("net")).startswith("0.31 pictures per second on CPU")
 
 
-def test_a_damaged_list_of_speeds_is_begun_anew(no_traces):
-    speeds_path().parent.mkdir(parents=True, exist_ok=True)
-    speeds_path().write_text('{"net": {"per_second": -1}}')
+def test_a_damaged_list_of_speeds_is_begun_anew(no_traces, caplog):
+    path = _speed.speeds_path()
+    assert path.parent == no_traces.parent, "not the file of whoever runs the tests"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('{"net": {"per_second": -1}}')
     assert known_speed("net") is None
+    assert "cannot be read" in caplog.text
     remember_speed("net", Speed(per_second=1, device="CPU", day="2026-01-31"))
     assert known_speed("net") is not None
 
