@@ -77,10 +77,10 @@ def _side_of(index: int, blocks: Sequence[Block]) -> bool | None:
     return None if beside else False
 
 
-def scan_and_index(entry: Entry) -> tuple[str, int]:
-    """Name of the scan, and which of its B-scans it is."""
-    name, _, index = entry.name.rpartition("/")
-    return name, int(index)
+def scan_and_index(name: str) -> tuple[str, int]:
+    """Scan and number of a B-scan of ground truth, from its name."""
+    scan, _, index = name.rpartition("/")
+    return scan, int(index)
 
 
 def read_graded(
@@ -113,7 +113,7 @@ def read_graded(
     """
     data_set = data_set_of(source, root)
     wanted = [entry for entry in entries if entry.held_out or not only_held_out]
-    for name, own in groupby(wanted, key=lambda entry: scan_and_index(entry)[0]):
+    for name, own in groupby(wanted, key=lambda entry: scan_and_index(entry.name)[0]):
         scan = data_set.read(name, source.versions.get(name))
         if spec.plane == "enface" and scan.volume.n_bscans > 1:
             raise RecipeError(
@@ -123,7 +123,7 @@ def read_graded(
                 todo="fine-tune a model for B-scans",
             )
         for entry in own:
-            _, index = scan_and_index(entry)
+            _, index = scan_and_index(entry.name)
             labels = scan.labels[index]
             yield Labelled(
                 entry.name,

@@ -143,14 +143,14 @@ def measured_apart(
             continue
         entries = graded_entries(source, root or Path())
         spoilt = [one for one in entries if one.held_out and one.patient in trained]
-        gone = {scan_and_index(one)[0] for one in spoilt}
+        gone = {scan_and_index(one.name)[0] for one in spoilt}
         exclude = (*source.exclude, *sorted(gone))
         who = sorted({one.patient for one in spoilt})
         notes.append(
             f"{', '.join(who)}, held out in {source.name}, "
             f"{'is' if len(who) == 1 else 'are'} trained on now, so not measured there."
         )
-        if {scan_and_index(one)[0] for one in entries} > gone:
+        if {scan_and_index(one.name)[0] for one in entries} > gone:
             kept.append(source.model_copy(update={"exclude": exclude}))
     return tuple(kept), tuple(notes)
 

@@ -87,7 +87,7 @@ def trained_on(model: str, data_set: DataSet, root: Path | None) -> Seen:
             moved = source.model_copy(update={"folder": folder})
             for entry in graded_entries(moved, Path()):
                 if not entry.held_out:
-                    scan, index = scan_and_index(entry)
+                    scan, index = scan_and_index(entry.name)
                     bscans.setdefault(scan, set()).add(index)
     is_gone = bool(last) and not _is_there(last)
     if is_gone and not is_told:

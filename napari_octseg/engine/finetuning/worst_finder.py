@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_octseg.engine.data.datasets import code_table
+from napari_octseg.engine.data.graded_source import scan_and_index
 from napari_octseg.engine.finetuning.worst import WorstBscan
 from napari_octseg.labels import IGNORE
 
@@ -71,8 +72,8 @@ class WorstFinder:
 def _name_of(bscan: LabelledBscan) -> str:
     if bscan.source.kind != "ground truth":
         return bscan.name
-    scan, _, _ = bscan.name.rpartition("/")
-    return f"{scan}, B-scan {bscan.index + 1}"
+    scan, index = scan_and_index(bscan.name)
+    return f"{scan}, B-scan {index}"
 
 
 def truth_of(

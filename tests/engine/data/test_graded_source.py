@@ -48,7 +48,7 @@ def test_the_gap_beside_a_block_is_on_neither_side(tmp_path: Path) -> None:
     source = source_of(tmp_path / "ds", validation={"blocks": [block]})
     found: dict[bool, list[int]] = {True: [], False: []}
     for entry in list_source(source, Path()):
-        found[entry.held_out].append(scan_and_index(entry)[1])
+        found[entry.held_out].append(scan_and_index(entry.name)[1])
     assert found == {True: [4, 5], False: [0, 1, 8, 9]}
 
 
@@ -182,4 +182,4 @@ def test_each_kind_is_split_in_its_own_way(values: dict[str, Any], said: str) ->
 def test_entries_name_scan_and_bscan(tmp_path: Path) -> None:
     graded_set(tmp_path / "ds", graded_scan("P1", [3]))
     (entry,) = list_source(source_of(tmp_path / "ds"), Path())
-    assert scan_and_index(entry) == ("P1-a", 3)
+    assert scan_and_index(entry.name) == ("P1-a", 3)

@@ -43,7 +43,7 @@ def test_the_worst_are_kept_in_order_with_both_labels() -> None:
     for one in bscans:
         finder.see(one, np.zeros((4, 6), np.uint8), 0.1, is_candidate=False)
     worst = finder.all(CARD)
-    assert [one.name for one in worst] == ["S-1, B-scan 2", "S-1, B-scan 3"]
+    assert [one.name for one in worst] == ["S-1, B-scan 1", "S-1, B-scan 2"]
     assert [(one.dice_before, one.dice_after) for one in worst] == [
         (0.1, 0.2),
         (0.1, 0.5),
