@@ -124,6 +124,15 @@ def find_bundle(name: str) -> Bundle:
     )
 
 
+def has_bundle(name: str) -> bool:
+    """Whether `find_bundle` finds a usable model of that name or in that folder."""
+    try:
+        find_bundle(name)
+    except ModelError:
+        return False
+    return True
+
+
 def load_network(bundle: Bundle) -> nn.Module:
     """The bundle's network with its weights, float32, in evaluation mode, on the CPU.
 

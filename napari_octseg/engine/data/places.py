@@ -11,9 +11,9 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from napari_octseg.bundles.registry import find_bundle
+from napari_octseg.bundles.registry import has_bundle
 from napari_octseg.engine.finetuning import run_folder
-from napari_octseg.errors import ModelError, OctsegError, ReadError
+from napari_octseg.errors import OctsegError, ReadError
 from napari_octseg.groundtruth.data_set import DataSet
 
 if TYPE_CHECKING:
@@ -81,13 +81,7 @@ def data_set_of(source: Source, root: Path) -> DataSet:
 def model_of(name: str) -> str:
     """A model by its name, or by its folder if it is listed no more but known here."""
     folder = _place_of("model", name)
-    if folder is None:
-        return name
-    try:
-        find_bundle(name)
-    except ModelError:
-        return str(folder)
-    return name
+    return name if folder is None or has_bundle(name) else str(folder)
 
 
 def _place_of(kind: Kind, name: str) -> Path | None:

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_octseg.bundles.registry import find_bundle
+from napari_octseg.bundles.registry import find_bundle, has_bundle
 from napari_octseg.engine.data.graded_source import graded_entries, scan_and_index
 from napari_octseg.engine.finetuning import run_folder
 from napari_octseg.engine.finetuning.candidates import FINETUNE
 from napari_octseg.engine.finetuning.replay import graded_patients
 from napari_octseg.engine.learning.first_weights import ancestors
-from napari_octseg.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -89,7 +88,7 @@ def trained_on(model: str, data_set: DataSet, root: Path | None) -> Seen:
                 if not entry.held_out:
                     scan, index = scan_and_index(entry.name)
                     bscans.setdefault(scan, set()).add(index)
-    is_gone = bool(last) and not _is_there(last)
+    is_gone = bool(last) and not has_bundle(last)
     if is_gone and not is_told:
         patients.setdefault(last, None)
     # Of the data set itself the recipes tell which B-scans; one that is gone does not.
@@ -146,11 +145,3 @@ def _record(model: str) -> Mapping[str, Sequence[str] | None] | None:
     told: Mapping[str, Sequence[str] | None] | None
     told = run_folder.read_json(path).get("data", {}).get("trained_on")
     return told
-
-
-def _is_there(model: str) -> bool:
-    try:
-        find_bundle(model)
-    except ModelError:
-        return False
-    return True
