@@ -28,6 +28,7 @@ from napari_octseg.widgets._kept import keep_choice
 from napari_octseg.widgets._messages import ErrorMessage
 from napari_octseg.widgets.finetune import FineTuneWidget
 from tests.conftest import RECIPE, striped
+from tests.widgets.clicks import press
 
 LEFT = Qt.MouseButton.LeftButton
 CLASSES = ("background", "RNFL", "GCIPL")
@@ -258,10 +259,7 @@ class FineTuneScene:
 
     def click(self, button: Any) -> None:
         """Press a button of the panel."""
-        self.panel.scroll_area.ensureWidgetVisible(button)
-        assert button.isVisible()
-        assert button.isEnabled()
-        self.qtbot.mouseClick(button, LEFT)
+        press(self.qtbot, self.panel, button)
 
     def until(self, happened: Any, seconds: float = 20) -> None:
         """Let the window live until something has happened."""

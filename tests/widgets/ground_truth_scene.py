@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QMessageBox
+from qtpy.QtWidgets import QMessageBox
 
 from napari_octseg.editing.grading import Grading
 from napari_octseg.editing.review import ACCEPT_AS_IS, ReviewState
@@ -15,6 +15,7 @@ from napari_octseg.widgets._layers import add_scan
 from napari_octseg.widgets._messages import ErrorMessage
 from napari_octseg.widgets.correct import CorrectWidget
 from napari_octseg.widgets.ground_truth import GroundTruthWidget
+from tests.widgets.clicks import press
 from tests.widgets.grading_scene import CLASSES, LAYERS, correct, predict, scan
 
 if TYPE_CHECKING:
@@ -74,13 +75,7 @@ class GroundTruthScene:
 
     def click(self, button: Any) -> None:
         """Press a button of the panel."""
-        # What was shown a moment ago may still move it.
-        QApplication.processEvents()
-        self.panel.scroll_area.ensureWidgetVisible(button)
-        QApplication.processEvents()
-        assert button.isVisible()
-        assert button.isEnabled()
-        self.qtbot.mouseClick(button, LEFT)
+        press(self.qtbot, self.panel, button)
 
     def until(self, happened: Any, seconds: float = 20) -> None:
         """Let the window live until something has happened."""
