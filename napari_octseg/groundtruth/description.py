@@ -122,13 +122,13 @@ def _agrees(folder: Path, mark: str) -> bool:
         return False
     if facts[_MARK] != mark:
         raise LabelError(
-            f"The patients of the data set {facts.get('name')} have pseudonyms made "
-            f"with another secret than that in {secret_path()}: the same person would "
-            "get a second one, and could be trained on and held out at once",
-            allowed="a patient of the data set, or pseudonyms made with its secret",
-            todo="choose the patient from the list (on the command line --patient "
-            "P-…), or let OCTSEG_SECRETS name a folder with a copy of the file "
-            f"{secret_path().name} of whoever added patients before",
+            f"The pseudonyms of the data set {facts.get('name')} were made with "
+            "another secret than yours: a patient who is in it would be a second "
+            "person",
+            allowed=f"pseudonyms made with its secret; yours is {secret_path()}",
+            todo="choose a patient from the list (on the command line --patient P-…); "
+            f"for a new one, get the file {secret_path().name} of whoever added "
+            "patients before, and let OCTSEG_SECRETS name its folder",
         )
     return True
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -22,7 +20,8 @@ from napari_octseg.errors import OctsegError
 from napari_octseg.labels import LabelSet
 from napari_octseg.widgets._fold import Fold
 from napari_octseg.widgets._ft_live import LiveView
-from napari_octseg.widgets._text import amber, counted, red
+from napari_octseg.widgets._text import amber, counted, sentence, trouble_text
+from napari_octseg.widgets._text_labels import wrapped_label
 
 if TYPE_CHECKING:
     from typing import Any
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     import napari
 
     from napari_octseg.engine.finetuning.run import Run
-    from napari_octseg.engine.finetuning.status import RunStatus, Trouble
+    from napari_octseg.engine.finetuning.status import RunStatus
     from napari_octseg.widgets._ft_follow import RunFollower
     from napari_octseg.widgets._panel import Panel
 
@@ -52,8 +51,8 @@ class RunView(QGroupBox):
     ) -> None:
         super().__init__("Training")
         self._follower = follower
-        self.caption = _wrapped()
-        self.told = _wrapped()
+        self.caption = wrapped_label()
+        self.told = wrapped_label()
         self.live = LiveView(viewer, panel)
         self.fold = Fold("Curves and example", unfolded=True)
         self.fold.body.addWidget(self.live)
@@ -123,13 +122,7 @@ def stop_text(status: RunStatus) -> str:
             "The training ended without a word: it was killed, or the computer was "
             "switched off. It can go on after its last validation."
         )
-    return amber(_sentence(status.message or "It was cancelled"))
-
-
-def trouble_text(trouble: Trouble | OctsegError) -> str:
-    """What went wrong and what to do, as rich text."""
-    todo = f" {_sentence(trouble.todo)}" if trouble.todo else ""
-    return f"{red(_sentence(trouble.got))}{escape(todo)}"
+    return amber(sentence(status.message or "It was cancelled"))
 
 
 def caption_of(run: Run) -> str:
@@ -166,14 +159,3 @@ def sources_of(folder: Path) -> tuple[str, ...]:
 def _recipe(folder: Path) -> dict[str, Any]:
     # Not checked: that needs torch, whose import holds up a window.
     return run_folder.read_json(folder / run_folder.RECIPE)
-
-
-def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-def _wrapped() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    return label

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
 from napari_octseg.errors import OctsegError
 from napari_octseg.groundtruth.pseudonyms import pseudonym_of
 from napari_octseg.widgets._choosers import NarrowComboBox
-from napari_octseg.widgets._text import red
+from napari_octseg.widgets._text import trouble_text
 from napari_octseg.widgets._text_labels import wrapped_label
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class PatientField(QWidget):
         form.setVerticalSpacing(4)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Patient", self.chooser)
-        form.addRow("", self.stored)
+        form.addRow(self.stored)
         self.chooser.editTextChanged.connect(self._on_text)
         self._on_text()
 
@@ -115,6 +115,6 @@ class PatientField(QWidget):
         try:
             pseudonym = self._pseudonym_of(text)
         except OctsegError as error:
-            return red(str(error))
+            return trouble_text(error)
         again = " already in the data set;" if pseudonym in self._known else ""
         return f"Stored as <b>{pseudonym}</b>,{again} the name is not kept."

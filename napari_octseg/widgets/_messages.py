@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 import napari_octseg
 from napari_octseg.errors import OctsegError
+from napari_octseg.widgets._text import sentence
 
 logger = logging.getLogger(__name__)
 
@@ -119,13 +120,9 @@ def show_error(parent: QWidget, error: BaseException) -> ErrorMessage:
 
 
 def _as_text(explanation: Explanation) -> str:
-    paragraphs = [_sentence(explanation.cause)]
+    paragraphs = [sentence(explanation.cause)]
     if explanation.allowed:
-        paragraphs.append(f"Possible: {_sentence(explanation.allowed)}")
+        paragraphs.append(f"Possible: {sentence(explanation.allowed)}")
     if explanation.todo:
-        paragraphs.append(f"What to do: {_sentence(explanation.todo)}")
+        paragraphs.append(f"What to do: {sentence(explanation.todo)}")
     return "\n\n".join(paragraphs)
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else text + "."

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_octseg.engine.finetuning.status import Trouble
+    from napari_octseg.errors import OctsegError
 
 _RED = "#e5484d"
 _AMBER = "#d9822b"
@@ -16,6 +21,18 @@ def red(text: str) -> str:
 def amber(text: str) -> str:
     """Rich text for what should be checked."""
     return f'<span style="color:{_AMBER}">{escape(text)}</span>'
+
+
+def sentence(text: str) -> str:
+    """A text with a capital first and a full stop last."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def trouble_text(trouble: Trouble | OctsegError) -> str:
+    """Rich text for what went wrong and what to do, where a message is too much."""
+    todo = f" {sentence(trouble.todo)}" if trouble.todo else ""
+    return f"{red(sentence(trouble.got))}{escape(todo)}"
 
 
 def counted(n: int, noun: str) -> str:

@@ -89,8 +89,8 @@ def read_candidate(run: Path) -> Candidate:
         worst = read_worst(run / run_folder.WORST)
     except (ModelError, ReadError) as error:
         raise ReadError(
-            f"The candidate in {run} cannot be read: {error.got}",
-            todo="resume the run, which measures again, or discard it",
+            f"The candidate cannot be read: {error.got}",
+            todo="resume the run, which measures again, or remove it",
         ) from error
     return Candidate(run, bundle, job, comparison, worst)
 

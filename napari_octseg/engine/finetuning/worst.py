@@ -82,4 +82,4 @@ def read_worst(path: Path) -> tuple[WorstBscan, ...]:
                 for i in range(int(arrays["n"]))
             )
     except _DAMAGED as error:
-        raise ReadError(f"{path} is damaged ({error})") from error
+        raise ReadError(f"{path.name} is damaged") from error
