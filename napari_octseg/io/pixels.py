@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 Colour: TypeAlias = Literal["luminance", "green"]
 """What of a colour picture becomes its grey values."""
 
+BY_LUMINANCE = "Colour was turned into grey by luminance; drawn overlays stay visible."
+"""Note of a volume whose picture has more to show than its grey values."""
+
 # Luminance of ITU-R BT.601, which JPEG, PNG viewers and Pillow use for grey.
 _LUMINANCE = (0.299, 0.587, 0.114)
 
@@ -49,8 +52,7 @@ def to_grey(
     )
     if np.issubdtype(pixels.dtype, np.integer):
         grey = np.rint(grey)
-    note = "Colour was turned into grey by luminance; drawn overlays stay visible."
-    return np.asarray(grey).astype(pixels.dtype), note
+    return np.asarray(grey).astype(pixels.dtype), BY_LUMINANCE
 
 
 def native(pixels: NDArray[Any]) -> NDArray[Any]:

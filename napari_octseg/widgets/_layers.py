@@ -10,8 +10,10 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_octseg.errors import VolumeError
+from napari_octseg.io import read_volume
 from napari_octseg.io.layer_geometry import scale_and_units
 from napari_octseg.io.napari_hooks import volume_layers
+from napari_octseg.io.pixels import BY_LUMINANCE
 from napari_octseg.labels import IGNORE
 from napari_octseg.volume import OCTVolume, Origin, Spacing
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 KEY = "octseg"
 """Where a layer's metadata hold what we know: volume, label_set, model, …"""
+
+_CHANGED = "The pixels were changed in napari: they are not those of the file."
 
 
 def plain(layer: Any) -> Any:
@@ -101,6 +105,26 @@ def volume_of(layer: Image) -> OCTVolume:
     # A volume may hold them in another shape or type.
     note(layer, volume=volume, pixels=pixels)
     return volume
+
+
+def seen_from_the_front(layer: Image, volume: OCTVolume) -> NDArray[Any]:
+    """The (rows, columns) of an en-face picture that vessels are looked for in.
+
+    Of a photograph of the fundus that is its green channel, which shows them best. A
+    file that was opened as grey values is read again for it.
+
+    Raises
+    ------
+    ReadError
+        If that file is not there any more.
+    """
+    if layer.rgb:
+        green: NDArray[Any] = np.asarray(_pixels_of(layer)[..., 1])
+        return green
+    was_changed = _CHANGED in volume.notes
+    if volume.source and BY_LUMINANCE in volume.notes and not was_changed:
+        return read_volume(volume.source, colour="green").bscan(0)
+    return volume.bscan(0)
 
 
 def add_layers(viewer: napari.Viewer, layers: Sequence[LayerData]) -> list[Layer]:
@@ -221,14 +245,13 @@ def _changed(origin: OCTVolume, grey: Any, layer: Image) -> OCTVolume:
     """A volume of other pixels of the same eye, such as a projection."""
     # A projection may have lost any of the three axes: its layer knows which are left.
     keeps_axes = layer.ndim == 3 or origin.n_bscans == 1
-    note = "The pixels were changed in napari: they are not those of the file."
     changed = OCTVolume(
         grey,
         spacing=origin.spacing if keeps_axes else spacing_of(layer, Origin.DERIVED),
         laterality=origin.laterality,
         device=origin.device,
         source=origin.source,
-        notes=tuple(dict.fromkeys((*origin.notes, note))),
+        notes=tuple(dict.fromkeys((*origin.notes, _CHANGED))),
     )
     # The exponent is one for raw values, which a conversion would have changed.
     if changed.data.dtype == origin.data.dtype:

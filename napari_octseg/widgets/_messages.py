@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 
 import napari_octseg
 from napari_octseg.errors import OctsegError
-from napari_octseg.widgets._text import sentence
+from napari_octseg.widgets._text import stopped
 
 logger = logging.getLogger(__name__)
 
@@ -120,9 +120,9 @@ def show_error(parent: QWidget, error: BaseException) -> ErrorMessage:
 
 
 def _as_text(explanation: Explanation) -> str:
-    paragraphs = [sentence(explanation.cause)]
+    paragraphs = [stopped(explanation.cause)]
     if explanation.allowed:
-        paragraphs.append(f"Possible: {sentence(explanation.allowed)}")
+        paragraphs.append(f"Possible: {stopped(explanation.allowed)}")
     if explanation.todo:
-        paragraphs.append(f"What to do: {sentence(explanation.todo)}")
+        paragraphs.append(f"What to do: {stopped(explanation.todo)}")
     return "\n\n".join(paragraphs)

@@ -17,6 +17,7 @@ from napari_octseg.widgets._layers import (
     known_volume,
     make_labels_layer,
     note,
+    seen_from_the_front,
 )
 from napari_octseg.widgets._prediction import Prediction, watch_edits
 from napari_octseg.widgets._results import title_of
@@ -280,9 +281,7 @@ class PictureRun:
         from napari_octseg.engine.enface import iter_segment_enface
 
         order = self._order
-        layer = order.image_layer
-        # Green shows the vessels of a photograph best.
-        pixels = layer.data[..., 1] if layer.rgb else order.volume.bscan(0)
+        pixels = seen_from_the_front(order.image_layer, order.volume)
         return (
             yield from iter_segment_enface(
                 pixels, order.models[0], device=order.device, flips=order.flips

@@ -23,16 +23,20 @@ def amber(text: str) -> str:
     return f'<span style="color:{_AMBER}">{escape(text)}</span>'
 
 
+def stopped(text: str) -> str:
+    """A text with a full stop last; the name of a file stays as it is at its start."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 def sentence(text: str) -> str:
     """A text with a capital first and a full stop last."""
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+    return stopped(text[:1].upper() + text[1:])
 
 
 def trouble_text(trouble: Trouble | OctsegError) -> str:
     """Rich text for what went wrong and what to do, where a message is too much."""
     todo = f" {sentence(trouble.todo)}" if trouble.todo else ""
-    return f"{red(sentence(trouble.got))}{escape(todo)}"
+    return f"{red(stopped(trouble.got))}{escape(todo)}"
 
 
 def counted(n: int, noun: str) -> str:

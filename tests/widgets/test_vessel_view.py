@@ -5,14 +5,21 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
 from qtpy.QtCore import QPoint, Qt
 
+from napari_octseg.io import read_volume
 from napari_octseg.phantom import PhantomSettings, make_phantom
 from napari_octseg.volume import ScanPattern
-from napari_octseg.widgets._layers import add_scan, facts_of
+from napari_octseg.widgets._layers import (
+    add_scan,
+    facts_of,
+    seen_from_the_front,
+    volume_of,
+)
 from napari_octseg.widgets.segment import SegmentWidget
 
 pytestmark = pytest.mark.gui
@@ -154,3 +161,24 @@ def test_a_model_of_octa_refuses_a_volume_and_takes_an_enface_picture(
     viewer.layers.selection.active = picture
     qtbot.mouseClick(box, LEFT, pos=QPoint(8, box.height() // 2))
     assert segment.run_button.isEnabled()
+
+
+@pytest.mark.parametrize("opened_by", ["us", "napari"])
+def test_of_a_photograph_green_is_seen_whoever_opened_it(viewer, tmp_path, opened_by):
+    colour = np.random.default_rng(0).integers(0, 255, (40, 56, 3), np.uint8)
+    path = tmp_path / "photo.png"
+    iio.imwrite(path, colour)
+    if opened_by == "us":
+        layer = add_scan(viewer, read_volume(path), "photo")
+    else:
+        layer = viewer.add_image(colour, name="photo", rgb=True)
+    seen = seen_from_the_front(layer, volume_of(layer))
+    np.testing.assert_array_equal(seen, colour[..., 1])
+
+
+def test_of_changed_pixels_the_file_is_not_asked(viewer, tmp_path):
+    colour = np.random.default_rng(0).integers(0, 255, (40, 56, 3), np.uint8)
+    iio.imwrite(tmp_path / "photo.png", colour)
+    layer = add_scan(viewer, read_volume(tmp_path / "photo.png"), "photo")
+    layer.data = np.zeros_like(layer.data)
+    assert not seen_from_the_front(layer, volume_of(layer)).any()
