@@ -30,8 +30,11 @@ class Theme:
 def readable(colour: str, theme: Theme) -> str:
     """A colour moved towards the text as far as it needs to be seen on a background.
 
-    Colours of classes are chosen for grey B-scans: white is one of them.
+    Colours of classes are chosen for grey B-scans: white is one of them. No colour, "",
+    gives that of text.
     """
+    if not colour:
+        return theme.text
     for step in range(_STEPS + 1):
         mixed = _mixed(colour, theme.text, step / _STEPS)
         if contrast(mixed, theme.background) >= _LEAST_CONTRAST:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-import pyqtgraph as pg
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
@@ -19,9 +17,9 @@ if TYPE_CHECKING:
 
     import napari
 
+    from napari_octseg.widgets._ft_canvas import CurveCanvas
     from napari_octseg.widgets._panel import Panel
 
-_HEIGHT = 150
 _NO_BREAK = "\u00a0"
 
 
@@ -50,7 +48,10 @@ class Curve:
 
 
 class CurvePlot(QWidget):
-    """Curves over a common axis, and a legend below that tells their last values."""
+    """Curves over a common axis, and a legend below that tells their last values.
+
+    Nothing is drawn until the panel is shown: most windows never show it.
+    """
 
     def __init__(
         self,
@@ -65,20 +66,21 @@ class CurvePlot(QWidget):
         super().__init__()
         self._viewer = viewer
         self._titles = {"bottom": x_title, "left": y_title}
-        self.curves: tuple[Curve, ...] = ()
-        self.plot = _StillPlot()
-        self.plot.setFixedHeight(_HEIGHT)
         self._y_top, self._x_from_zero = y_top, x_from_zero
+        self._canvas: CurveCanvas | None = None
+        self.curves: tuple[Curve, ...] = ()
         self.legend = QLabel()
         self.legend.setWordWrap(True)
         self.legend.setTextFormat(Qt.TextFormat.RichText)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.plot)
-        layout.addWidget(self.legend)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(2)
+        self._column.addWidget(self.legend)
         panel.listen(viewer.events.theme, self._on_theme)
-        self._on_theme()
+        panel.shown.connect(self._prepare)
+        if panel.isVisible():
+            self._prepare()
+        self._draw()
 
     def show_curves(self, curves: Sequence[Curve]) -> None:
         """Draw these curves instead of those before."""
@@ -86,72 +88,43 @@ class CurvePlot(QWidget):
         self._draw()
 
     @property
+    def plot(self) -> CurveCanvas:
+        """Where the curves are drawn."""
+        self._prepare()
+        assert self._canvas is not None
+        return self._canvas
+
+    @property
     def theme(self) -> Theme:
         """Colours that it is drawn in."""
         return Theme.named(self._viewer.theme)
 
+    def _prepare(self) -> None:
+        if self._canvas is not None:
+            return
+        from napari_octseg.widgets._ft_canvas import CurveCanvas
+
+        self._canvas = CurveCanvas(y_top=self._y_top, x_from_zero=self._x_from_zero)
+        self._column.insertWidget(0, self._canvas)
+        self._on_theme()
+
     def _on_theme(self, event: Any = None) -> None:
-        theme = self.theme
-        self.plot.setBackground(theme.background)
-        for side, title in self._titles.items():
-            axis = self.plot.getAxis(side)
-            axis.setPen(theme.text)
-            axis.setTextPen(theme.text)
-            axis.enableAutoSIPrefix(False)
-            axis.setLabel(title)
+        if self._canvas is not None:
+            self._canvas.dress(self.theme, self._titles)
         self._draw()
 
     def _draw(self) -> None:
         theme = self.theme
-        item = self.plot.getPlotItem()
-        lines = item.listDataItems()
-        # Lines are used again: making one takes longer than moving it.
-        for line in lines[len(self.curves) :]:
-            item.removeItem(line)
-        while len(lines) < len(self.curves):
-            lines.append(item.plot())
-        told = []
-        for line, curve in zip(lines, self.curves, strict=False):
-            colour = readable(curve.colour, theme) if curve.colour else theme.text
-            style = Qt.PenStyle.DashLine if curve.dashed else Qt.PenStyle.SolidLine
-            line.setData(list(curve.x), list(curve.y))
-            line.setPen(pg.mkPen(colour, width=2, style=style))
-            is_dotted = curve.dots or len(curve.x) == 1
-            line.setSymbol("o" if is_dotted else None)
-            line.setSymbolSize(6)
-            line.setSymbolBrush(colour)
-            line.setSymbolPen(None)
-            if curve.name:
-                told.append(_entry(curve, colour))
-        if self._y_top is not None:
-            lowest = min((y for curve in self.curves for y in curve.y), default=0.0)
-            bottom = max(0.0, math.floor(10 * lowest - 0.2) / 10)
-            self.plot.setYRange(bottom, self._y_top, padding=0.02)
-        if self._x_from_zero:
-            highest = max((x for curve in self.curves for x in curve.x), default=1.0)
-            self.plot.setXRange(0, highest, padding=0.05)
+        if self._canvas is not None:
+            self._canvas.draw(self.curves, theme)
+        told = [_entry(curve, theme) for curve in self.curves if curve.name]
         self.legend.setText(f"{_NO_BREAK} ".join(told))
         self.legend.setVisible(bool(told))
 
 
-class _StillPlot(pg.PlotWidget):
-    """A plot that shows all of its curves; the wheel scrolls the panel over it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setMouseEnabled(x=False, y=False)
-        self.setMenuEnabled(False)
-        self.hideButtons()
-        self.setAntialiasing(True)
-        self.showGrid(x=False, y=True, alpha=0.15)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-
-    def wheelEvent(self, event: Any) -> None:
-        event.ignore()
-
-
-def _entry(curve: Curve, colour: str) -> str:
+def _entry(curve: Curve, theme: Theme) -> str:
     """Its mark and name, and its last value; they stay on one line."""
+    colour = readable(curve.colour, theme)
     mark = "┄" if curve.dashed else "■"
     name = escape(curve.name).replace(" ", _NO_BREAK)
     value = f"{_NO_BREAK}{curve.y[-1]:.2f}" if len(curve.y) else ""

@@ -24,10 +24,13 @@ class Panel(QWidget):
 
     Signals
     -------
+    shown
+        The panel has come into view.
     closing
         The panel is leaving the window: stop what runs, take drawings away.
     """
 
+    shown = Signal()
     closing = Signal()
 
     def __init__(self) -> None:
@@ -68,7 +71,12 @@ class Panel(QWidget):
         self._listening.clear()
 
     def event(self, event: QEvent) -> bool:
-        """Notice that the dock was closed: napari only takes its content out."""
+        """Notice that it is seen, and that the dock was closed.
+
+        Of a closed dock, napari only takes the content out.
+        """
+        if event.type() == QEvent.Type.Show:
+            self.shown.emit()
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.close_down()
         return bool(super().event(event))
