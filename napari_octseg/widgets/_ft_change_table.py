@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QTableWidgetItem
 
+from napari_octseg.engine.finetuning.gate import MEAN
 from napari_octseg.widgets._legend import swatch
 from napari_octseg.widgets._plain_table import PlainTable, number_item
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from napari_octseg.labels import LabelSet
 
 _UP, _DOWN = "▲", "▼"
+_WIDTH = 9  # characters
 _SAME_DICE = 0.005
 _SAME_ERROR = 0.05
 
@@ -52,16 +55,14 @@ class ChangeTable(PlainTable):
         self.set_size(len(changes), list(columns))
         for column, meaning in enumerate(columns.values()):
             self.horizontalHeaderItem(column).setToolTip(meaning)
-        several = len({one.source for one in changes if one.source}) > 1
         known = {} if label_set is None else {c.name: c for c in label_set.classes}
-        for row, one in enumerate(changes):
-            is_mean = one.name not in known
-            text = f"{one.name}, {one.source}" if several and one.source else one.name
+        for row, (one, text) in enumerate(zip(changes, _titles(changes), strict=True)):
+            is_mean = one.name == MEAN
             name = QTableWidgetItem(text)
-            name.setToolTip(text)
-            if not is_mean:
+            name.setToolTip(f"{one.name}, {one.source}" if one.source else one.name)
+            if one.name in known:
                 name.setIcon(swatch(known[one.name].colour))
-                name.setToolTip(known[one.name].long_name or text)
+                name.setToolTip(known[one.name].long_name or one.name)
             cells = [_dice_lines(one), _error_lines(one)][: len(columns) - 1]
             self.setItem(row, 0, name)
             for column, text in enumerate(cells, start=1):
@@ -72,6 +73,33 @@ class ChangeTable(PlainTable):
                 font.setBold(True)
                 item.setFont(font)
         self.fit_height()
+
+
+def _titles(changes: Sequence[ClassChange]) -> list[str]:
+    """What each row is about; of several data sets, the mean is headed by its name."""
+    several = len({one.source for one in changes if one.source}) > 1
+    headed = {one.source for one in changes if one.name == MEAN}
+    titles = []
+    for one in changes:
+        if not several or not one.source:
+            titles.append(_narrow(one.name))
+        elif one.name == MEAN:
+            titles.append(_narrow(one.source))
+        elif one.source in headed:
+            titles.append(_narrow(one.name))
+        else:
+            titles.append(f"{_narrow(one.name)}\n{_narrow(one.source)}")
+    return titles
+
+
+def _narrow(name: str) -> str:
+    """Broken where it can be, for the width that figures with intervals leave."""
+    lines = [""]
+    for part in re.split("(?<=[+ ])", name):
+        if lines[-1] and len((lines[-1] + part).rstrip()) > _WIDTH:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _arrow(before: float | None, after: float | None, same: float) -> str:

@@ -19,6 +19,7 @@ from napari_octseg.widgets._legend import ClassTable
 from napari_octseg.widgets._overlay_switch import OverlaySwitch
 from napari_octseg.widgets._overlays import BoundaryOverlay, ColumnStrip
 from napari_octseg.widgets._results import title_of
+from napari_octseg.widgets._runs import is_enface
 from napari_octseg.widgets._save_labels import LabelsSaver
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class LabelsView(QGroupBox):
     def __init__(
         self, viewer: napari.Viewer, panel: Panel, scan_chooser: ScanChooser
     ) -> None:
-        super().__init__("Labels on this B-scan")
+        super().__init__()
         self._viewer = viewer
         self._scan_chooser = scan_chooser
         self._layer: Labels | None = None
@@ -171,11 +172,18 @@ class LabelsView(QGroupBox):
             return
         volume: OCTVolume = facts_of(layer)["volume"]
         index = bscan_on_screen(self._viewer, layer)
-        self.caption.setText(
-            f"{layer.name}, B-scan {index}. Research use only."
-            if has_known_plane(volume)
-            else f"{layer.name}, B-scan {index}. In px, for the spacing is unknown."
+        image = self._image_of(layer)
+        is_picture = image is not None and is_enface(image)
+        self.setTitle(
+            "Labels on this picture" if is_picture else "Labels on this B-scan"
         )
+        place = layer.name if is_picture else f"{layer.name}, B-scan {index}"
+        remark = (
+            "Research use only."
+            if has_known_plane(volume)
+            else "In px, for the spacing is unknown."
+        )
+        self.caption.setText(f"{place}. {remark}")
         labels = layer.data if layer.ndim == 2 else layer.data[index]
         self.class_table.show_areas(labels, volume)
 

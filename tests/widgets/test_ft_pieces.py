@@ -157,6 +157,30 @@ def test_the_table_tells_before_and_after_and_where_it_went(qtbot):
     assert not table.item(0, 0).icon().isNull()
 
 
+def test_of_several_data_sets_each_is_headed_by_its_name(qtbot):
+    table = ChangeTable()
+    qtbot.addWidget(table)
+    bands = "RNFL+GCIPL+INL+OPL"
+    rows = [
+        change("mean", 0.7, 0.8, "NR206"),
+        change("RNFL", 0.7, 0.8, "NR206"),
+        change("mean", 0.8, 0.7, "healthy bands"),
+        change(bands, 0.8, 0.7, "healthy bands"),
+        change("fluid", 0.8, 0.7, "Duke"),
+    ]
+    table.show_changes(rows, LabelSet.of("background", "RNFL"))
+    assert [row[0] for row in cells(table)] == [
+        "NR206",
+        "RNFL",
+        "healthy\nbands",
+        "RNFL+\nGCIPL+\nINL+OPL",
+        "fluid\nDuke",
+    ]
+    bold = [table.item(row, 0).font().bold() for row in range(5)]
+    assert bold == [True, False, True, False, False]
+    assert table.item(3, 0).toolTip() == f"{bands}, healthy bands"
+
+
 def test_what_is_not_known_is_no_number(qtbot):
     table = ChangeTable()
     qtbot.addWidget(table)

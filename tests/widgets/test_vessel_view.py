@@ -154,6 +154,8 @@ def test_a_model_of_octa_refuses_a_volume_and_takes_an_enface_picture(
     assert labels.data.shape == (40, 56)
     assert facts_of(labels)["model"] == "octa"
     assert "One picture" in segment.status.text()
+    assert segment.labels_view.title() == "Labels on this picture"
+    assert "B-scan" not in segment.labels_view.caption.text()
     assert re.search(r"Speed here:</b> [\d.e+]+ pictures per second on", card.text())
     # What is seen from the front is nothing for a model of B-scans.
     segment.model_picker.choose("tiny-net")
