@@ -157,10 +157,10 @@ def _read_channel(path: Path, channel: str) -> NDArray[Any]:
     import imageio.v3 as iio
 
     pixels = np.asarray(iio.imread(path))
-    if pixels.ndim != 3 or pixels.shape[-1] < 3:
+    if pixels.ndim != 3 or pixels.shape[-1] not in (3, 4):
         raise RecipeError(
             f"{path} has no {channel} channel: its shape is {pixels.shape}",
-            allowed="colour pictures, or channel 'grey'",
+            allowed="colour pictures of (rows, columns, 3 or 4), or channel 'grey'",
         )
     return pixels[..., _CHANNELS.index(channel)]
 

@@ -80,6 +80,14 @@ def test_a_grey_picture_has_no_green(fundus: Path) -> None:
         read(fundus, **FUNDUS, images="manual/*", channel="green")
 
 
+def test_a_stack_of_planes_is_no_colour_picture(fundus: Path) -> None:
+    (fundus / "images" / "01_training.png").unlink()
+    planes = np.zeros((3, 6, 8), np.uint8)
+    write(fundus, "images", "01_training.tif", planes)
+    with pytest.raises(RecipeError, match=r"no green.*\(3, 6, 8\)"):
+        read(fundus, **FUNDUS, channel="green")
+
+
 def test_labels_of_another_size_are_refused(fundus: Path) -> None:
     write(fundus, "manual", "02_manual1.png", np.zeros((6, 9), np.uint8))
     with pytest.raises(RecipeError, match="02_manual1"):
