@@ -91,6 +91,14 @@ DOMAINS = {
             },
             "input": {"n_neighbours": 1, "divisor": 16, "intensity": "zscore"},
             "targets": [],
+            # No thresholds: those of the card are the shipped network's.
+            "postprocess": [
+                {
+                    "name": "within_retina",
+                    "arguments": {"classes": ["IRF", "SRF", "PED"]},
+                },
+                {"name": "keep_large", "arguments": {"least_px": 12}},
+            ],
             "augment": {
                 "speckle": 0.25,
                 "noise": 0.05,
