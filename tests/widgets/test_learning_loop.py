@@ -132,7 +132,10 @@ def test_from_corrections_to_a_model_that_is_better_on_other_patients(
     # Who it was is not told.
     assert not set(sides) & {eye.patient for eye in corrected}
 
-    sentence = session.prepare_run(MODEL, n_steps=80, rate="0.008")
+    # Pseudonyms, and with them the order of scans, are others each time. At a small
+    # rate nothing is forgotten, whatever the order.
+    rate = "0.008" if kind == "phantom" else "0.001"
+    sentence = session.prepare_run(MODEL, n_steps=80, rate=rate)
     assert f"all {n_train} corrected B-scans" in sentence
     session.record("plan")
     session.run_fine_tuning()
