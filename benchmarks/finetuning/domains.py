@@ -45,6 +45,8 @@ class Domain:
         Of its remaining sources, where they differ.
     exclude
         Source → its images that may be of the same eyes.
+    without_steps
+        Of its post-processing, by name.
     coarse
         Name of the class in which the labels put all classes that they do not tell
         apart; empty if they tell all apart.
@@ -58,6 +60,7 @@ class Domain:
     changes: dict[str, Any]
     weights: dict[str, float] = field(default_factory=dict)
     exclude: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    without_steps: tuple[str, ...] = ()
     coarse: str = ""
 
 
@@ -91,14 +94,6 @@ DOMAINS = {
             },
             "input": {"n_neighbours": 1, "divisor": 16, "intensity": "zscore"},
             "targets": [],
-            # No thresholds: those of the card are the shipped network's.
-            "postprocess": [
-                {
-                    "name": "within_retina",
-                    "arguments": {"classes": ["IRF", "SRF", "PED"]},
-                },
-                {"name": "keep_large", "arguments": {"least_px": 12}},
-            ],
             "augment": {
                 "speckle": 0.25,
                 "noise": 0.05,
@@ -112,6 +107,8 @@ DOMAINS = {
             "ema": 0.98,
         },
         weights={"phantom": 0.2},
+        # It is the shipped network's answers that its thresholds fit.
+        without_steps=("threshold",),
         # May be an eye of Duke patient 1.
         exclude={"RASP": ("Spectralis_1",)},
         coarse="fluid",
@@ -149,6 +146,9 @@ def changed_recipe(domain: Domain, *, whole: bool = False) -> Recipe:
         "version": "1",
         "title": domain.title,
         "sources": sources,
+        "postprocess": [
+            step for step in full.postprocess if step.name not in domain.without_steps
+        ],
         **domain.changes,
     }
     return Recipe.model_validate({**full.model_dump(), **changed})

@@ -77,18 +77,15 @@ class ChangeTable(PlainTable):
 
 def _titles(changes: Sequence[ClassChange]) -> list[str]:
     """What each row is about; of several data sets, the mean is headed by its name."""
-    several = len({one.source for one in changes if one.source}) > 1
+    if len({one.source for one in changes if one.source}) < 2:
+        return [_narrow(one.name) for one in changes]
     headed = {one.source for one in changes if one.name == MEAN}
     titles = []
     for one in changes:
-        if not several or not one.source:
-            titles.append(_narrow(one.name))
-        elif one.name == MEAN:
-            titles.append(_narrow(one.source))
-        elif one.source in headed:
-            titles.append(_narrow(one.name))
-        else:
-            titles.append(f"{_narrow(one.name)}\n{_narrow(one.source)}")
+        is_head = one.name == MEAN and one.source
+        name = "" if is_head else one.name
+        source = one.source if is_head or one.source not in headed else ""
+        titles.append("\n".join(_narrow(part) for part in (name, source) if part))
     return titles
 
 

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QGroupBox,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QVBoxLayout,
@@ -21,6 +20,7 @@ from napari_octseg.widgets._ft_change_table import ChangeTable
 from napari_octseg.widgets._ft_run_view import classes_of
 from napari_octseg.widgets._ft_worst import WorstView
 from napari_octseg.widgets._text import amber, counted, red
+from napari_octseg.widgets._text_labels import wrapped_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,12 +59,12 @@ class GateView(QGroupBox):
         self.hide()
 
     def _build(self) -> None:
-        self.verdict = _wrapped()
-        self.held_out_title = _wrapped()
+        self.verdict = wrapped_label()
+        self.held_out_title = wrapped_label()
         self.held_out_table, self.replay_table = ChangeTable(), ChangeTable()
         self.replay_fold = Fold("Figures on what it knew")
         self.replay_fold.body.addWidget(self.replay_table)
-        self.notes = _wrapped()
+        self.notes = wrapped_label()
         self.notes_fold = Fold("What to know about these figures")
         self.notes_fold.body.addWidget(self.notes)
         self.worst = WorstView()
@@ -196,9 +196,3 @@ def replay_text(found: Comparison) -> str:
     if mean is None or mean.dice_before is None or mean.dice_after is None:
         return "What it knew"
     return f"What it knew: Dice {mean.dice_before:.2f} → {mean.dice_after:.2f}"
-
-
-def _wrapped() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    return label

@@ -67,7 +67,7 @@ class CurvePlot(QWidget):
         self._viewer = viewer
         self._titles = {"bottom": x_title, "left": y_title}
         self._y_top, self._x_from_zero = y_top, x_from_zero
-        self._canvas: CurveCanvas | None = None
+        self.canvas: CurveCanvas | None = None
         self.curves: tuple[Curve, ...] = ()
         self.legend = QLabel()
         self.legend.setWordWrap(True)
@@ -88,35 +88,28 @@ class CurvePlot(QWidget):
         self._draw()
 
     @property
-    def plot(self) -> CurveCanvas:
-        """Where the curves are drawn."""
-        self._prepare()
-        assert self._canvas is not None
-        return self._canvas
-
-    @property
     def theme(self) -> Theme:
         """Colours that it is drawn in."""
         return Theme.named(self._viewer.theme)
 
     def _prepare(self) -> None:
-        if self._canvas is not None:
+        if self.canvas is not None:
             return
         from napari_octseg.widgets._ft_canvas import CurveCanvas
 
-        self._canvas = CurveCanvas(y_top=self._y_top, x_from_zero=self._x_from_zero)
-        self._column.insertWidget(0, self._canvas)
+        self.canvas = CurveCanvas(y_top=self._y_top, x_from_zero=self._x_from_zero)
+        self._column.insertWidget(0, self.canvas)
         self._on_theme()
 
     def _on_theme(self, event: Any = None) -> None:
-        if self._canvas is not None:
-            self._canvas.dress(self.theme, self._titles)
+        if self.canvas is not None:
+            self.canvas.dress(self.theme, self._titles)
         self._draw()
 
     def _draw(self) -> None:
         theme = self.theme
-        if self._canvas is not None:
-            self._canvas.draw(self.curves, theme)
+        if self.canvas is not None:
+            self.canvas.draw(self.curves, theme)
         told = [_entry(curve, theme) for curve in self.curves if curve.name]
         self.legend.setText(f"{_NO_BREAK} ".join(told))
         self.legend.setVisible(bool(told))

@@ -29,6 +29,7 @@ from napari_octseg.widgets._panel import PANEL_WIDTH
 from napari_octseg.widgets._starts import Start
 from napari_octseg.widgets.correct import CorrectWidget
 from napari_octseg.widgets.workbench import WorkbenchWidget
+from tests.widgets.clicks import press
 
 pytestmark = pytest.mark.gui
 LEFT = Qt.MouseButton.LeftButton
@@ -71,8 +72,7 @@ class Tab:
         return self.correct.view
 
     def click(self, button) -> None:
-        self.correct.scroll_area.ensureWidgetVisible(button)
-        self.qtbot.mouseClick(button, LEFT)
+        press(self.qtbot, self.correct, button)
 
     def begin(self) -> None:
         self.click(self.correct.start_box.begin_button)

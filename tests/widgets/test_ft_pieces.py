@@ -53,7 +53,7 @@ def plot(viewer, panel) -> CurvePlot:
 
 
 def drawn(plot: CurvePlot) -> list[tuple[list[float], list[float]]]:
-    lines = plot.plot.getPlotItem().listDataItems()
+    lines = plot.canvas.getPlotItem().listDataItems()
     return [tuple(map(list, line.getData())) for line in lines]
 
 
@@ -63,7 +63,7 @@ def test_a_plot_draws_its_curves_and_tells_their_last_values(plot):
     plot.show_curves([first, second])
     assert drawn(plot) == [([1, 2], [0.5, 0.75]), ([1, 2], [0.9, 0.9])]
     assert "RNFL\N{NO-BREAK SPACE}0.75" in plot.legend.text()
-    low, high = plot.plot.viewRange()[1]
+    low, high = plot.canvas.viewRange()[1]
     assert low < 0.5 < 1 <= high
     plot.show_curves([second])
     assert drawn(plot) == [([1, 2], [0.9, 0.9])]
@@ -76,8 +76,8 @@ def test_a_plot_follows_the_theme(viewer, plot):
     for name in ("light", "dark"):
         viewer.theme = name
         theme = Theme.named(name)
-        assert plot.plot.backgroundBrush().color().name() == theme.background
-        [line] = plot.plot.getPlotItem().listDataItems()
+        assert plot.canvas.backgroundBrush().color().name() == theme.background
+        [line] = plot.canvas.getPlotItem().listDataItems()
         colour = line.opts["pen"].color().name()
         assert contrast(colour, theme.background) >= 3
         assert colour in plot.legend.text()
@@ -85,8 +85,8 @@ def test_a_plot_follows_the_theme(viewer, plot):
 
 def test_the_wheel_over_a_plot_is_left_to_the_panel(plot):
     plot.show_curves([Curve("RNFL", "#e6550d", [1, 2], [0.5, 0.75])])
-    before = plot.plot.viewRange()
-    viewport = plot.plot.viewport()
+    before = plot.canvas.viewRange()
+    viewport = plot.canvas.viewport()
     place = QPointF(viewport.rect().center())
     event = QWheelEvent(
         place,
@@ -101,7 +101,7 @@ def test_the_wheel_over_a_plot_is_left_to_the_panel(plot):
     QApplication.sendEvent(viewport, event)
     # Qt hands what nobody accepts to the scroll area around it.
     assert not event.isAccepted()
-    assert plot.plot.viewRange() == before
+    assert plot.canvas.viewRange() == before
 
 
 def test_many_points_become_few_means():
