@@ -145,7 +145,7 @@ def test_a_model_that_could_not_be_measured_is_kept(
 
 
 def test_what_is_missing_is_said(model: str, scans: list[Path]) -> None:
-    code, text = run(model, scans[0])
+    code, text = run(model, scans[0], "--histogram")
     assert code == 1
     assert "--no-histogram" in text, "the model has no recipe that tells its look"
     code, text = run("no-such-net", scans[0])

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 ADAPTED = {
     "norm statistics": {"match_histogram": False},
-    "histogram": {"refresh_norms": False},
-    "norms and histogram": {},
+    "histogram": {"refresh_norms": False, "match_histogram": True},
+    "norms and histogram": {"match_histogram": True},
 }
 """Ways to adapt without labels, and the options that they take."""
 

@@ -34,9 +34,13 @@ def adapt(
         typer.Option(help="Move the statistics of batch norm towards the scans'."),
     ] = True,
     histogram: Annotated[
-        bool,
-        typer.Option(help="Match grey values to those of the model's training scans."),
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--histogram/--no-histogram",
+            help="Match grey values to those of the model's training scans.  "
+            "[default: only where the model has no batch norm]",
+        ),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_octseg.bundles.card import ModelCard
+    from napari_octseg.engine.recipe import Recipe
 
 
 _SOFT_EDGE_PX = 8
@@ -265,7 +266,7 @@ def _nearest(n: int, n_source: int) -> NDArray[np.intp]:
 
 def apply_steps(
     labels: NDArray[np.uint8],
-    card: ModelCard,
+    card: ModelCard | Recipe,
     probabilities: Tensor | None = None,
     image: Tensor | None = None,
 ) -> NDArray[np.uint8]:
@@ -276,7 +277,7 @@ def apply_steps(
     labels
         Class indices.
     card
-        Names the steps.
+        Names the steps; a recipe does so, too, before there is a card.
     probabilities
         (n_classes, H, W) on any grid, for steps that look at them.
     image

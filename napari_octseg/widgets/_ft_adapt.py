@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QCheckBox,
+    QComboBox,
+    QFormLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -46,8 +47,20 @@ _WHAT = (
 )
 
 
+_WAYS: tuple[tuple[str, dict[str, bool]], ...] = (
+    ("what suits the model", {}),
+    ("statistics of its norm layers", {"match_histogram": False}),
+    (
+        "grey values like those it learnt from",
+        {"refresh_norms": False, "match_histogram": True},
+    ),
+    ("both", {"match_histogram": True}),
+)
+"""What can be adapted, as `iter_adapt` takes it."""
+
+
 class AdaptBox(QWidget):
-    """Two switches and a button; then what it changed, Keep and Discard.
+    """A choice and a button; then what it changed, Keep and Discard.
 
     Signals
     -------
@@ -67,8 +80,6 @@ class AdaptBox(QWidget):
         self.keep_button.clicked.connect(self._on_keep)
         self.discard_button.clicked.connect(self._on_discard)
         self.row.busy_changed.connect(self._show_state)
-        for box in (self.norms_box, self.grey_box):
-            box.toggled.connect(self._show_state)
         setup.model_changed.connect(self._show_state)
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
             panel.listen(event, self._show_state)
@@ -78,10 +89,8 @@ class AdaptBox(QWidget):
     def _build(self, panel: Panel) -> None:
         what = QLabel(_WHAT)
         what.setWordWrap(True)
-        self.norms_box = QCheckBox("Statistics of its norm layers")
-        self.grey_box = QCheckBox("Grey values like those it was trained on")
-        for box in (self.norms_box, self.grey_box):
-            box.setChecked(True)
+        self.way_picker = QComboBox()
+        self.way_picker.addItems([name for name, _ in _WAYS])
         self.button = QPushButton()
         self.row = TaskRow(panel)
         self.told = QLabel()
@@ -100,11 +109,15 @@ class AdaptBox(QWidget):
         column.addWidget(self.told)
         column.addWidget(self.grid)
         column.addLayout(ends)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("What", self.way_picker)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (what, self.norms_box, self.grey_box, self.button, self.row):
+        layout.addWidget(what)
+        layout.addLayout(form)
+        for widget in (self.button, self.row, self.result):
             layout.addWidget(widget)
-        layout.addWidget(self.result)
 
     @property
     def is_busy(self) -> bool:
@@ -125,11 +138,10 @@ class AdaptBox(QWidget):
             volumes=[volume_of(layer) for layer in layers],
             shown=volume_of(shown),
             bscan=bscan_on_screen(self._viewer, shown),
-            refresh_norms=self.norms_box.isChecked(),
-            match_histogram=self.grey_box.isChecked(),
             device=self._setup.settings_box.device_picker.device,
             data_set=None if facts is None else facts.folder,
             replay=self._setup.settings_box.replay,
+            **_WAYS[self.way_picker.currentIndex()][1],
         )
         self.row.start(iter_adaptation(order), "Adapting…", self._on_adapted)
 
@@ -190,8 +202,7 @@ class AdaptBox(QWidget):
         n_open = len(open_scans(self._viewer))
         self.button.setText(f"Adapt to {counted(n_open, 'open scan')}")
         card = self._setup.model_picker.card
-        wants = self.norms_box.isChecked() or self.grey_box.isChecked()
-        can = n_open > 0 and card is not None and wants
+        can = n_open > 0 and card is not None
         self.button.setEnabled(can and not self.row.is_busy)
         self.result.setEnabled(not self.row.is_busy)
 

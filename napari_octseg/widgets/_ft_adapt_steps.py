@@ -64,7 +64,7 @@ class AdaptOrder:
     shown, bscan
         Scan and B-scan on which before and after are shown.
     refresh_norms, match_histogram
-        What is adapted.
+        What is adapted, as `iter_adapt` takes it.
     device
         Where it is computed.
     data_set
@@ -79,7 +79,7 @@ class AdaptOrder:
     shown: OCTVolume
     bscan: int
     refresh_norms: bool = True
-    match_histogram: bool = True
+    match_histogram: bool | None = None
     device: str = "auto"
     data_set: Path | None = None
     replay: Path | None = None

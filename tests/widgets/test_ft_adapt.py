@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 from napari_octseg.bundles.card import Architecture
 from napari_octseg.bundles.registry import find_bundle, user_models_dir, write_bundle
@@ -60,6 +61,13 @@ def open_box(qtbot, scene):
     return panel, panel.adapt
 
 
+def choose(qtbot, box, way: str) -> None:
+    qtbot.keyClick(box.way_picker, Qt.Key.Key_Home)
+    for _ in range(box.way_picker.findText(way)):
+        qtbot.keyClick(box.way_picker, Qt.Key.Key_Down)
+    assert box.way_picker.currentText() == way
+
+
 def adapt(scene, box) -> None:
     scene.click(box.button)
     assert box.is_busy
@@ -77,8 +85,8 @@ def test_a_model_is_adapted_shown_and_kept(qtbot, viewer, scene):
     assert box.button.text() == "Adapt to 1 open scan"
     adapt(scene, box)
     text = box.told.text()
-    assert "Grey values are matched" in text
     assert "Batch norm: 50%" in text
+    assert "Grey values are matched" not in text, "which may do harm beside it"
     assert "Labelled otherwise than before:" in text
     assert "was not measured: look at it" in text
     assert [title for title, _ in box.grid.pictures] == ["before", "after"]
@@ -121,13 +129,22 @@ def test_a_model_without_norm_layers_says_so(qtbot, scene, make_model):
     make_model("plain-net", norm=False)
     _, box = open_box(qtbot, scene)
     scene.panel.setup.model_picker.choose("plain-net")
-    box.grey_box.click()
+    choose(qtbot, box, "statistics of its norm layers")
     scene.click(box.button)
     assert "no batch norm" in scene.message()
     scene.rest()
     assert leftovers() == []
-    box.norms_box.click()
-    assert not box.button.isEnabled()
+    choose(qtbot, box, "what suits the model")
+    adapt(scene, box)
+    assert "Grey values are matched" in box.told.text()
+
+
+def test_both_can_be_asked_for(qtbot, scene):
+    _, box = open_box(qtbot, scene)
+    choose(qtbot, box, "both")
+    adapt(scene, box)
+    assert "Grey values are matched" in box.told.text()
+    assert "Batch norm: 50%" in box.told.text()
 
 
 def test_without_an_open_scan_there_is_nothing_to_press(qtbot, viewer, scene):

@@ -86,7 +86,7 @@ def iter_adapt(
     *,
     folder: Path,
     refresh_norms: bool = True,
-    match_histogram: bool = True,
+    match_histogram: bool | None = None,
     device: str = "auto",
     data: Path | None = None,
 ) -> Generator[Progress, None, AdaptedModel]:
@@ -104,7 +104,8 @@ def iter_adapt(
         Move the statistics of batch norm half way to those of the scans.
     match_histogram
         Give every scan the grey values of the model's training scans: the card gains
-        the step ``match_histogram``, its reference as numbers.
+        the step ``match_histogram``, its reference as numbers. None: only where there
+        are no statistics to refresh, which do the same better (README, Adaptation).
     device
         As for `segment`.
     data
@@ -126,6 +127,9 @@ def iter_adapt(
     card = _checked(parent, volumes, folder)
     total = _MOST_BSCANS + 2 + len(volumes)
     yield Progress(0, total, f"loading {card.title}")
+    network = load_network(parent)
+    if match_histogram is None:
+        match_histogram = not (refresh_norms and norm_layers(network))
     did, notes = [], []
     spec = card.input
     if match_histogram and _has_step(spec):
@@ -136,7 +140,6 @@ def iter_adapt(
         reference = Step(name=STEP, arguments={"reference": list(rounded(look.shares))})
         spec = spec.model_copy(update={"prepare": (reference, *spec.prepare)})
         did.append(f"Grey values are matched to those of {look.text}")
-    network = load_network(parent)
     if refresh_norms and not norm_layers(network):
         notes.append(
             f"{card.name} has no batch norm, so there are no statistics to refresh"

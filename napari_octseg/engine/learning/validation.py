@@ -8,6 +8,7 @@ import torch
 
 from napari_octseg.engine.judging.confusion import count_pixels, overlap_counts
 from napari_octseg.engine.metrics import Overlap
+from napari_octseg.engine.postprocess import apply_steps
 from napari_octseg.engine.preprocess import normalise, padded
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ def held_out_overlaps(
 ) -> list[list[Overlap]]:
     """Pixel counts of each code of each source, pooled over its held-out scans.
 
-    They are counted as `evaluate` counts (`engine.judging.confusion`): the likeliest
-    class of each pixel against its code, without pixels that nobody labelled. What only
-    `evaluate` sees is the scan's own size, the order of layers and post-processing. Of
-    several processes each takes its share of the scans; all get the whole.
+    They are counted as `evaluate` counts (`engine.judging.confusion`): the class of
+    each pixel against its code, without pixels that nobody labelled. What only
+    `evaluate` sees is the scan's own size and the order of layers. Of several processes
+    each takes its share of the scans; all get the whole.
 
     Returns
     -------
@@ -128,14 +129,21 @@ def class_scores(
 def predicted(
     network: nn.Module, sample: Sample, recipe: Recipe, fabric: Fabric
 ) -> Tensor:
-    """Likeliest class of each pixel, (H, W) uint8 on the CPU."""
+    """Class of each pixel, (H, W) uint8 on the CPU: likeliest, then post-processed."""
     depth, width = sample.codes.shape
     # The sample is prepared and resized already.
     image = padded(normalise(sample.image[None], recipe.input.intensity), recipe.input)
     image = fabric.to_device(image).to(memory_format=torch.channels_last)
     with fabric.autocast():
-        logits: Tensor = network(image)[..., :depth, :width]
-    return logits.argmax(1)[0].to(torch.uint8).cpu()
+        logits: Tensor = network(image)[0, :, :depth, :width]
+    likeliest = logits.argmax(0).to(torch.uint8).cpu()
+    if not recipe.postprocess:
+        return likeliest
+    own = image[0, image.shape[1] // 2, :depth, :width]
+    probabilities = logits.float().softmax(0)
+    return torch.from_numpy(
+        apply_steps(likeliest.numpy(), recipe, probabilities, own.float())
+    )
 
 
 def _overlaps(table: Tensor, member: Tensor) -> list[Overlap]:

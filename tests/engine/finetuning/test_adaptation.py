@@ -101,7 +101,13 @@ def test_an_adapted_model_has_other_statistics_and_a_reference(
 ) -> None:
     volumes = [scan(1), scan(2, 1)]
     adapted = outcome(
-        iter_adapt(parent.name, volumes, folder=tmp_path / "mine", device="cpu")
+        iter_adapt(
+            parent.name,
+            volumes,
+            folder=tmp_path / "mine",
+            match_histogram=True,
+            device="cpu",
+        )
     )
     card = adapted.bundle.card
     assert card is not None
@@ -127,6 +133,21 @@ def test_an_adapted_model_has_other_statistics_and_a_reference(
     assert recipe.start == parent.name
 
 
+def test_grey_values_are_matched_unasked_only_where_norms_are_not_refreshed(
+    parent: Bundle, tmp_path: Path
+) -> None:
+    for refreshed, did in ((True, "Batch norm"), (False, "Grey values")):
+        task = iter_adapt(
+            parent.name,
+            [scan()],
+            folder=tmp_path / f"mine-{refreshed}".lower(),
+            refresh_norms=refreshed,
+            device="cpu",
+        )
+        (sentence,) = outcome(task).did
+        assert sentence.startswith(did)
+
+
 def test_a_darker_device_looks_the_same_after_matching(
     parent: Bundle, tmp_path: Path
 ) -> None:
@@ -135,6 +156,7 @@ def test_a_darker_device_looks_the_same_after_matching(
         [scan(1, dark=0.5)],
         folder=tmp_path / "matched",
         refresh_norms=False,
+        match_histogram=True,
         device="cpu",
     )
     adapted = outcome(task)

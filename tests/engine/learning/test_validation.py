@@ -140,6 +140,19 @@ def test_validation_evaluate_and_ship_agree(
     assert mean == pytest.approx(score.dice["mean"], abs=1e-4)
 
 
+def test_weights_are_judged_by_what_post_processing_leaves(
+    change: ChangeRecipe, wedged: Path, tiny_bundle: MakeBundle
+) -> None:
+    tiny_bundle("net", classes=CLASSES, layers=(), size=SIZE, intensity="zscore")
+    network = load_network(find_bundle("net"))
+    codes = {"codes": {0: ["background"], 1: ["RNFL"], 2: ["GCIPL"]}}
+    plain = validated(change(codes), wedged, network)
+    limit = Step(name="threshold", arguments={"least": {"RNFL": 1.0}})
+    strict = validated(change(codes, postprocess=[limit]), wedged, network)
+    assert plain[1].predicted > 0 == strict[1].predicted
+    assert [o.true for o in strict] == [o.true for o in plain]
+
+
 @pytest.mark.parametrize("n_found", [0, 1])
 def test_a_code_that_nobody_labelled_says_nothing(recipe: Recipe, n_found: int) -> None:
     absent, half = Overlap(0, n_found, 0), Overlap(1, 2, 2)
