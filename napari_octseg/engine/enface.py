@@ -11,9 +11,10 @@ import torch
 from napari_octseg.engine.device import choose_device, release_cached
 from napari_octseg.engine.ensemble import find_models, load_ensemble
 from napari_octseg.engine.memory import freed_memory_kept
-from napari_octseg.engine.postprocess import apply_steps, most_likely
+from napari_octseg.engine.postprocess import apply_steps
 from napari_octseg.engine.preprocess import prepare_image, resize
 from napari_octseg.engine.progress import Progress
+from napari_octseg.engine.steps.likeliest import most_likely
 from napari_octseg.errors import VolumeError
 from napari_octseg.volume import OCTVolume
 

@@ -6,27 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from napari_octseg.boundaries import boundaries_to_labels, enforce_order
 from napari_octseg.engine.resizing import resize
 from napari_octseg.engine.steps.binding import bind
 from napari_octseg.engine.steps.findings import beneath_findings, findings_among
 from napari_octseg.engine.steps.label_steps import LABEL_STEPS, Context
-from napari_octseg.engine.steps.retina import retina_band
+from napari_octseg.engine.steps.likeliest import most_likely
+from napari_octseg.engine.steps.soft_boundaries import soft_boundaries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from napari_octseg.bundles.card import ModelCard
     from napari_octseg.engine.recipe import Recipe
 
-
-_SOFT_EDGE_PX = 8
-"""Rows beside the retina in which soft edges still count."""
 
 _ROUNDING = 1e-4
 _SHORTEST_RUN_PX = 4
@@ -64,91 +59,6 @@ def column_uncertainty(probabilities: Tensor) -> Tensor:
     tissue = (1 - probabilities[:, 0]).sum(1)
     # The background is never likelier than the likeliest class: wrong <= tissue.
     return (wrong / (tissue + 1)).clamp(0, 1)
-
-
-def soft_boundaries(
-    probabilities: Tensor,
-    layers: Sequence[int],
-    *,
-    blank: NDArray[np.bool_] | None = None,
-    least_px: float = 2.0,
-) -> Tensor:
-    """Sub-pixel heights of layer boundaries from class probabilities.
-
-    The height of boundary *k* is the expected number of rows above layer *k*, within
-    the one band that is the retina (`retina_band`): what looks like tissue elsewhere
-    counts as background, what looks like background within counts as tissue.
-
-    Probabilities are sharpened before (their fourth power): an expectation over
-    hundreds of rows is moved by many small chances far from the boundary, as a network
-    gives them for a scanner it has seen little of.
-
-    Parameters
-    ----------
-    probabilities
-        (N, n_classes, H, W).
-    layers
-        Class index of each layer, top to bottom.
-    blank
-        (N, H, W): pixels outside the scan, which are no tissue.
-    least_px
-        Columns with less expected tissue than this have no layers.
-
-    Returns
-    -------
-    (N, len(layers) + 1, W), rows of the network's grid, ordered, NaN where a column
-    has no layers.
-    """
-    rows = probabilities.shape[-2]
-    # Layer by layer: what is worked on stays in the cache of a processor.
-    each = [probabilities[:, index] for index in layers]  # (N, H, W)
-    tissue = sum(each[1:], start=each[0])
-    likely = (tissue > 0.5).cpu().numpy()
-    if blank is not None:
-        likely &= ~blank
-    bands = np.stack([retina_band(one) for one in likely])
-    band = torch.from_numpy(bands).to(probabilities.device)
-    first, last = band[:, 0, None], band[:, 1, None]  # (N, 1, W)
-    top = max(int(first.min()) - _SOFT_EDGE_PX, 0)
-    end = max(min(int(last.max()) + _SOFT_EDGE_PX + 1, rows), top)
-    row = torch.arange(top, end, device=probabilities.device)[:, None]
-    # Nothing counts above and below the retina.
-    sharp = probabilities[:, :, top:end].square().square()
-    sharp = sharp / sharp.sum(1, keepdim=True).clamp_min(1e-12)
-    each = [sharp[:, index] for index in layers]
-    tissue = sum(each[1:], start=each[0])
-    within = (row >= first) & (row <= last)
-    near = (row >= first - _SOFT_EDGE_PX) & (row <= last + _SOFT_EDGE_PX)
-    if blank is not None:
-        near &= ~torch.from_numpy(blank[:, top:end]).to(near.device)
-    gain = torch.where(within, 1 / tissue.clamp_min(1e-4), near.to(tissue.dtype))
-    thickness = torch.stack([(one * gain).sum(1) for one in each], 1)
-    upper = row * 2 < first + last
-    above = top + ((1 - tissue * gain) * upper).sum(1)[:, None]  # (N, 1, W)
-    heights = torch.cat([above, above + thickness.cumsum(1)], dim=1) - 0.5
-    absent = (first > last) | (thickness.sum(1)[:, None] < least_px)
-    return torch.where(absent, torch.nan, heights)
-
-
-def most_likely(probabilities: Tensor) -> Tensor:
-    """Class of the highest probability, the first of equal ones.
-
-    Like ``argmax(1)``, which takes ten times as long on a CPU.
-
-    Parameters
-    ----------
-    probabilities
-        (N, n_classes, H, W).
-
-    Returns
-    -------
-    (N, H, W) uint8.
-    """
-    highest = probabilities.amax(1)
-    labels = torch.zeros_like(highest, dtype=torch.uint8)
-    for k in reversed(range(probabilities.shape[1])):
-        labels.masked_fill_(probabilities[:, k] == highest, k)
-    return labels
 
 
 def blank_pixels(images: Tensor) -> NDArray[np.bool_]:

@@ -21,8 +21,6 @@ from napari_octseg.engine.postprocess import (
     blank_pixels,
     column_uncertainty,
     finish,
-    most_likely,
-    soft_boundaries,
 )
 from napari_octseg.errors import ModelError
 from napari_octseg.labels import LabelSet
@@ -61,59 +59,6 @@ def two_layers() -> tuple[np.ndarray, np.ndarray]:
     top = 10 + 3 * np.sin(np.arange(WIDTH) / 4)
     heights = np.stack([top, top + 6, top + 15])[:, None].astype(np.float32)
     return heights, boundaries_to_labels(heights, DEPTH)[0]
-
-
-def test_boundaries_of_certain_probabilities_are_those_of_the_labels() -> None:
-    heights, labels = two_layers()
-    found = soft_boundaries(certain(labels), [1, 2])[0].numpy()
-    assert np.abs(found - heights[:, 0]).max() <= 0.5 + 1e-4
-
-
-@pytest.mark.parametrize(
-    ("upper", "least", "most"),
-    [(0.5, 20.0, 20.0), (0.7, 20.2, 20.5), (1.0, 20.5, 20.5)],
-)
-def test_a_boundary_between_two_rows_is_found_between_them(
-    upper: float, least: float, most: float
-) -> None:
-    shares = torch.zeros_like(certain(two_layers()[1]))
-    row = torch.arange(DEPTH)[:, None]
-    shares[0, 1] = ((row >= 10) & (row < 20)).float()
-    shares[0, 2] = ((row > 20) & (row < 30)).float()
-    shares[0, 0] = ((row < 10) | (row >= 30)).float()
-    # Row 20 is of both layers.
-    shares[0, 1, 20], shares[0, 2, 20] = upper, 1 - upper
-    found = soft_boundaries(shares, [1, 2])[0, :, 0]
-    assert torch.allclose(found[[0, 2]], torch.tensor([9.5, 29.5]), atol=1e-4)
-    assert least - 1e-4 <= float(found[1]) <= most + 1e-4
-
-
-def test_small_chances_far_away_do_not_move_a_boundary() -> None:
-    sure = certain(two_layers()[1])
-    doubtful = 0.7 * sure + 0.3 / 3
-    moved = soft_boundaries(doubtful, [1, 2]) - soft_boundaries(sure, [1, 2])
-    assert moved.abs().max() < 0.1
-
-
-def test_columns_with_hardly_any_tissue_have_no_boundaries() -> None:
-    labels = two_layers()[1]
-    labels[:, 5] = 0
-    found = soft_boundaries(certain(labels), [1, 2])[0]
-    assert found[:, 5].isnan().all()
-    assert not found[:, 4].isnan().any()
-
-
-@given(st.integers(0, 2**32 - 1))
-def test_soft_boundaries_never_cross(seed: int) -> None:
-    noise = torch.randn(1, 3, 12, 5, generator=torch.Generator().manual_seed(seed))
-    found = soft_boundaries((3 * noise).softmax(1), [1, 2])
-    assert (found.diff(dim=1)[~found.diff(dim=1).isnan()] >= -1e-4).all()
-
-
-@given(st.integers(0, 2**32 - 1))
-def test_the_most_likely_class_is_the_argmax(seed: int) -> None:
-    noise = torch.rand(2, 4, 6, 7, generator=torch.Generator().manual_seed(seed))
-    assert torch.equal(most_likely(noise).long(), noise.argmax(1))
 
 
 def test_uncertainty_is_0_where_sure_and_grows_with_doubt() -> None:

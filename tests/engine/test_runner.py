@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from napari_octseg.bundles.card import Tiling
 from napari_octseg.engine import precision
-from napari_octseg.engine.postprocess import most_likely
 from napari_octseg.engine.precision import make_runner
 from napari_octseg.engine.runner import Runner, run_within_memory
+from napari_octseg.engine.steps.likeliest import most_likely
 from napari_octseg.errors import DeviceError
 from napari_octseg.networks import build
 

@@ -167,7 +167,7 @@ def test_a_darker_device_looks_the_same_after_matching(
         outcome(iter_segment(scan(1, dark=d), model, device="cpu")).labels
         for d in (1.0, 0.5)
     )
-    assert (one != other).mean() < 0.02
+    assert (one != other).mean() < 0.05
 
 
 def test_of_a_model_without_norms_the_rest_is_done_and_said(
