@@ -43,6 +43,9 @@ _SVDNA = 0.3
 """Chance that a training scan is given the look of an unlabelled one."""
 _FOCUS = 0.5
 """Chance that a crop of a model of findings is centred on one."""
+_LOSSES_OF_FINDINGS = {"cross_entropy": 0.85, "dice": 0.1, "foreground_dice": 0.05}
+"""Cross-entropy keeps chances what they are. Dice rewards to find too much: on a few
+B-scans full of findings a model takes that for the rule, everywhere."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,7 @@ def plan_fine_tune(settings: FineTuneSettings) -> FineTunePlan:
     held_out = hold_out.validation if isinstance(hold_out.validation, tuple) else ()
     trained = {scan.patient for scan in scans} - set(held_out)
     replay, apart = measured_apart(known, trained, root)
-    is_of_findings = not parent.layers and parent.input.plane == "bscan"
-    rare = tuple(code for code in codes if code) if is_of_findings else ()
+    rare = tuple(code for code in codes if code) if _is_of_findings(parent) else ()
     own = Source(
         name=_free_name(data_set.name, [source.name for source in replay]),
         kind="ground truth",
@@ -162,6 +164,10 @@ def _sides(scans: Sequence[GradedOf], kept: set[str]) -> dict[str, str]:
     return (
         dict.fromkeys((patients & kept) - seen, VALIDATION) if patients - kept else {}
     )
+
+
+def _is_of_findings(parent: Recipe) -> bool:
+    return not parent.layers and parent.input.plane == "bscan"
 
 
 def _recipe(
@@ -214,6 +220,8 @@ def _recipe(
         "adversarial": None,
         "seed": settings.seed,
     }
+    if _is_of_findings(parent):
+        changes["losses"] = _LOSSES_OF_FINDINGS
     if changes["train_only"] != "all":
         limit_training(
             build(parent.architecture.name, parent.architecture.arguments),

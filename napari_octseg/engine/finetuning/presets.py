@@ -36,7 +36,7 @@ class Preset:
     n_looks
         Unlabelled B-scans whose look is given to others.
     norm_batches
-        As in the recipe.
+        As in the recipe: 0 where there are too few images to take statistics from.
     """
 
     title: str
@@ -59,14 +59,14 @@ PRESETS: dict[PresetName, Preset] = {
         n_steps=240,
         minutes=1.5,
         n_validations=5,
-        n_validated=2,
+        n_validated=5,
         scope="all",
         rate=0.1,
-        n_replay=12,
-        n_replay_held_out=4,
+        n_replay=36,
+        n_replay_held_out=8,
         n_held_out=10,
         n_looks=8,
-        norm_batches=6,
+        norm_batches=0,
     ),
     "standard": Preset(
         title="standard: up to an hour",

@@ -86,6 +86,20 @@ def test_without_the_old_data_phantoms_alone_are_replayed(
     assert any("stripes, tissue" in note for note in found.notes)
 
 
+def test_a_model_of_findings_learns_mostly_by_cross_entropy(
+    plan: Plan, tiny_bundle: Callable[..., Bundle], tmp_path: Path
+) -> None:
+    four_patients(tmp_path / "ds")
+    assert plan().recipe.losses == Recipe.model_fields["losses"].get_default(
+        call_default_factory=True
+    )
+    tiny_bundle("findings", size=(32, 48), layers=())
+    settings = FineTuneSettings("findings", tmp_path / "ds", tmp_path / "run")
+    recipe = plan_fine_tune(settings).recipe
+    assert recipe.losses["cross_entropy"] > 0.8
+    assert recipe.sources[0].focus > 0
+
+
 def test_data_sets_that_are_not_below_the_root_are_left_out(
     plan: Plan, tmp_path: Path, data: Path
 ) -> None:
