@@ -20,7 +20,7 @@ GUI = {"napari", "qtpy", "magicgui", "superqt", "PyQt5", "PyQt6", "pyqtgraph"}
 # A room may import itself and every room that stands above it in this list; rooms of
 # one line know nothing of each other.
 ORDER = (
-    {"errors"},
+    {"errors", "wording"},
     {"labels"},
     {"boundaries"},
     {"volume"},

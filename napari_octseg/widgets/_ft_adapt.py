@@ -30,7 +30,7 @@ from napari_octseg.widgets._ft_unlabelled import open_scans
 from napari_octseg.widgets._gt_task_row import TaskRow
 from napari_octseg.widgets._layers import bscan_on_screen, volume_of
 from napari_octseg.widgets._tasks import as_task
-from napari_octseg.widgets._text import counted
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from typing import Any

@@ -10,8 +10,9 @@ from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 
 from napari_octseg.errors import OctsegError
 from napari_octseg.widgets._tasks import RunningTask, as_task, while_alive
-from napari_octseg.widgets._text import counted, red
+from napari_octseg.widgets._text import red
 from napari_octseg.widgets._text_labels import name_label
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,8 +19,9 @@ from napari_octseg.widgets._fold import Fold
 from napari_octseg.widgets._ft_change_table import ChangeTable
 from napari_octseg.widgets._ft_run_view import classes_of
 from napari_octseg.widgets._ft_worst import WorstView
-from napari_octseg.widgets._text import amber, counted, red
+from napari_octseg.widgets._text import amber, red
 from napari_octseg.widgets._text_labels import wrapped_label
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

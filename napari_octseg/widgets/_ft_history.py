@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from napari_octseg.widgets._ft_plot import Curve, CurvePlot
 from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._tasks import RunningTask, as_task, while_alive
-from napari_octseg.widgets._text import counted
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

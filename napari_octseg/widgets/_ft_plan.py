@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from napari_octseg.errors import OctsegError
 from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._tasks import RunningTask, as_task, while_alive
-from napari_octseg.widgets._text import amber, counted
+from napari_octseg.widgets._text import amber
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from napari_octseg.engine.finetuning.plan import FineTunePlan

@@ -20,8 +20,9 @@ from napari_octseg.errors import OctsegError
 from napari_octseg.labels import LabelSet
 from napari_octseg.widgets._fold import Fold
 from napari_octseg.widgets._ft_live import LiveView
-from napari_octseg.widgets._text import amber, counted, sentence, trouble_text
+from napari_octseg.widgets._text import amber, sentence, trouble_text
 from napari_octseg.widgets._text_labels import wrapped_label
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from typing import Any

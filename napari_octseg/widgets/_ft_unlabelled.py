@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_octseg.widgets._layers import known_volume, plain
-from napari_octseg.widgets._text import counted
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     import napari

@@ -21,7 +21,8 @@ from napari_octseg.widgets._progress_view import ProgressView
 from napari_octseg.widgets._starts import Start, start_of_device, starts_of_layers
 from napari_octseg.widgets._stepper import Stepper
 from napari_octseg.widgets._take_over import bscans_to_take, take_over
-from napari_octseg.widgets._text import amber, counted
+from napari_octseg.widgets._text import amber
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from napari_octseg.editing.grading import Grading

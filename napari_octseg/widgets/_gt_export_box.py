@@ -15,7 +15,7 @@ from napari_octseg.widgets._gt_export_task import Exported, iter_export
 from napari_octseg.widgets._gt_format_picker import FormatPicker, writable_formats
 from napari_octseg.widgets._gt_task_row import TaskRow
 from napari_octseg.widgets._messages import show_error
-from napari_octseg.widgets._text import counted
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from napari_octseg.widgets._data_set_folder import DataSetFolder

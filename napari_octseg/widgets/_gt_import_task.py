@@ -12,7 +12,7 @@ from napari_octseg.groundtruth.pseudonyms import grader_pseudonym
 from napari_octseg.groundtruth.scan_hash import scan_hash, scan_name
 from napari_octseg.labels import LabelSet, remap
 from napari_octseg.widgets._starts import Start
-from napari_octseg.widgets._text import counted
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

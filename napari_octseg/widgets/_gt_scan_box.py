@@ -41,8 +41,8 @@ from napari_octseg.widgets._resume_list import day_text
 from napari_octseg.widgets._review_facts import STATE_COLOURS, STATE_TEXTS
 from napari_octseg.widgets._save_labels import order_check_of
 from napari_octseg.widgets._tasks import as_task
-from napari_octseg.widgets._text import counted
 from napari_octseg.widgets._text_labels import name_label, wrapped_label
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

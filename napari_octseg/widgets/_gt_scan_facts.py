@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_octseg.editing.review import ReviewState, count_states
-from napari_octseg.widgets._text import amber, counted
+from napari_octseg.widgets._text import amber
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from napari_octseg.editing.grading import Grading

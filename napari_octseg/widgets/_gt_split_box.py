@@ -17,8 +17,9 @@ from napari_octseg.widgets._legend import swatch
 from napari_octseg.widgets._messages import show_error
 from napari_octseg.widgets._plain_table import number_item
 from napari_octseg.widgets._tasks import RunningTask, as_task
-from napari_octseg.widgets._text import amber, counted
+from napari_octseg.widgets._text import amber
 from napari_octseg.widgets._text_labels import wrapped_label
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

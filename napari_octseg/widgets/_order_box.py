@@ -22,7 +22,7 @@ from napari_octseg.errors import OctsegError
 from napari_octseg.widgets._jump_list import JumpList
 from napari_octseg.widgets._looking import look_at
 from napari_octseg.widgets._order_watch import OrderWatch
-from napari_octseg.widgets._text import counted
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

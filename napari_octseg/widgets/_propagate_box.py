@@ -44,7 +44,7 @@ from napari_octseg.widgets._spread_memory import (
     spread_tool,
 )
 from napari_octseg.widgets._tasks import RunningTask, while_alive
-from napari_octseg.widgets._text import counted
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -28,7 +28,8 @@ from napari_octseg.widgets._progress_view import ProgressView
 from napari_octseg.widgets._quantity_table import QuantityTable
 from napari_octseg.widgets._save_labels import default_name
 from napari_octseg.widgets._tasks import RunningTask, as_task, while_alive
-from napari_octseg.widgets._text import amber, counted
+from napari_octseg.widgets._text import amber
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidge
 from napari_octseg.editing.identity import find_journals
 from napari_octseg.labels import BACKGROUND
 from napari_octseg.widgets._tasks import RunningTask, as_task, while_alive
-from napari_octseg.widgets._text import counted
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from napari_octseg.editing.identity import FoundJournal

@@ -22,7 +22,7 @@ from napari_octseg.widgets._layers import (
 from napari_octseg.widgets._prediction import Prediction, watch_edits
 from napari_octseg.widgets._results import title_of
 from napari_octseg.widgets._speed import Speed, remember_speed
-from napari_octseg.widgets._text import counted
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator

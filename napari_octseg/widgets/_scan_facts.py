@@ -10,7 +10,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_octseg.volume import ScanPattern
-from napari_octseg.widgets._text import amber, counted
+from napari_octseg.widgets._text import amber
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Text that stands out in the dark and in the light theme; numbers of things."""
+"""Text that stands out in the dark and in the light theme; sentences."""
 
 from __future__ import annotations
 
@@ -37,8 +37,3 @@ def trouble_text(trouble: Trouble | OctsegError) -> str:
     """Rich text for what went wrong and what to do, where a message is too much."""
     todo = f" {sentence(trouble.todo)}" if trouble.todo else ""
     return f"{red(stopped(trouble.got))}{escape(todo)}"
-
-
-def counted(n: int, noun: str) -> str:
-    """`1 B-scan`, `3 B-scans`: so many of a noun whose plural ends in s."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -45,10 +45,10 @@ from napari_octseg.widgets._region_box import RegionBox
 from napari_octseg.widgets._review_box import ReviewBox
 from napari_octseg.widgets._review_strip import ReviewStrip
 from napari_octseg.widgets._start_box import StartBox
-from napari_octseg.widgets._text import counted
 from napari_octseg.widgets._tool_box import ToolBox
 from napari_octseg.widgets._undo_box import UndoBox
 from napari_octseg.widgets._window import main_window
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     import napari

@@ -46,8 +46,8 @@ from napari_octseg.widgets._runs import (
 from napari_octseg.widgets._scale_bar import show_scale_bar
 from napari_octseg.widgets._second_model import Purpose, SecondModel
 from napari_octseg.widgets._tasks import RunningTask
-from napari_octseg.widgets._text import counted
 from napari_octseg.widgets._vessel_view import VesselView
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     import napari

@@ -37,6 +37,7 @@ from napari_octseg.engine.recipe import read_recipe
 from napari_octseg.engine.steps.histogram import rounded
 from napari_octseg.errors import ModelError
 from napari_octseg.labels import IGNORE
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -152,8 +153,9 @@ def iter_adapt(
                 1 + number, total, f"B-scan {number} of {len(chosen)}: batch norm"
             )
         did.append(
-            f"Batch norm: {SHARE:.0%} of its statistics are those of {len(chosen)} "
-            f"unlabelled B-scans of {_counted(len(volumes))}"
+            f"Batch norm: {SHARE:.0%} of its statistics are those of "
+            f"{counted(len(chosen), 'unlabelled B-scan')} of "
+            f"{counted(len(volumes), 'scan')}"
         )
     if not did:
         raise ModelError(
@@ -325,7 +327,3 @@ def _recipe(parent: Bundle, model: str, name: str, spec: Input) -> dict[str, str
     values = json.loads(recipe.model_dump_json())
     remember_places(values)
     return {_RECIPE: readable_json(shareable_recipe(values)) + "\n"}
-
-
-def _counted(n_scans: int) -> str:
-    return "1 scan" if n_scans == 1 else f"{n_scans} scans"

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_octseg.errors import ReadError
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,10 +154,8 @@ class Comparison:
             "worse": "The candidate is worse than the model it comes from",
             "no clear difference": "There is no clear difference",
         }[mean.verdict]
-        rest = f"{_counted(self.n_bscans, 'B-scan')} of "
-        return [
-            f"{verdict} on {rest}{_counted(self.n_patients, 'patient')}: {figures}."
-        ]
+        rest = f"{counted(self.n_bscans, 'B-scan')} of "
+        return [f"{verdict} on {rest}{counted(self.n_patients, 'patient')}: {figures}."]
 
     def _losses(self) -> list[str]:
         told = []
@@ -263,7 +262,3 @@ def _change(values: Mapping[str, Any]) -> ClassChange:
     pairs = ("interval_before", "interval_after", "interval_change")
     read = {name: tuple(values[name]) if values[name] else None for name in pairs}
     return ClassChange(**{**values, **read})
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"

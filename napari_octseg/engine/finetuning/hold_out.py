@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_octseg.engine.data.source import Block, BlocksHeldOut
 from napari_octseg.errors import RecipeError
 from napari_octseg.groundtruth.split import TRAIN, VALIDATION, proposed_split
+from napari_octseg.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,7 +115,7 @@ def choose_hold_out(
     return HoldOut(
         held_out,
         f"{len(held_out)} of {len(patients)} patients{_unseen(all_known)} "
-        f"({', '.join(held_out)}: {_counted(n, 'B-scan')})",
+        f"({', '.join(held_out)}: {counted(n, 'B-scan')})",
     )
 
 
@@ -135,7 +136,7 @@ def _by_blocks(
         n = sum(len(scan.bscans) for scan in scans)
         return HoldOut(
             (),
-            f"nothing of yours: of {_counted(n, 'B-scan')} of {whose} none can be "
+            f"nothing of yours: of {counted(n, 'B-scan')} of {whose} none can be "
             "spared. How good the model gets on such scans will not be known; correct "
             "B-scans further apart, or of another patient",
         )
@@ -158,7 +159,7 @@ def _by_blocks(
         )
     return HoldOut(
         BlocksHeldOut(blocks=tuple(blocks)),
-        f"{_counted(n, 'B-scan')}{_unseen(all_known)} ({spans}), with a gap to those "
+        f"{counted(n, 'B-scan')}{_unseen(all_known)} ({spans}), with a gap to those "
         f"that are trained on: {reason}",
     )
 
@@ -207,7 +208,3 @@ def _span(block: Block) -> str:
 
 def _unseen(all_known: bool) -> str:
     return ", not trained on" if all_known else ""
-
-
-def _counted(n: int, word: str) -> str:
-    return f"{n} {word}{'' if n == 1 else 's'}"
