@@ -117,7 +117,7 @@ def segment(
     """
     from napari_octseg.bundles.registry import find_bundle
     from napari_octseg.engine.suitability import may_be_picture
-    from napari_octseg.io import read_volume
+    from napari_octseg.io import in_green, read_volume
     from napari_octseg.io.areas import class_areas, save_areas
     from napari_octseg.io.naming import label_targets
     from napari_octseg.io.save import check_label_file, save_labels, save_volume
@@ -149,8 +149,7 @@ def segment(
             with explained(scan.name):
                 volume = read_volume(scan)
                 if enface and may_be_picture(volume):
-                    # Green shows the vessels of a photograph best.
-                    volume = read_volume(scan, colour="green")
+                    volume = in_green(volume)
                 check_label_file(target, 1 if enface else volume.n_bscans)
                 task = task_of(volume, device=device, flips=flips)
                 result = run_task(task, f"{scan.name}: segmenting")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_octseg.errors import LabelError, ReadError, VolumeError
 from napari_octseg.io.format import ReadOptions
+from napari_octseg.io.pixels import BY_LUMINANCE
 from napari_octseg.io.registry import all_suffixes, find_format
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from napari_octseg.io.pixels import Colour
     from napari_octseg.volume import OCTVolume
 
-__all__ = ["read_volume"]
+__all__ = ["in_green", "read_volume"]
 
 
 def read_volume(
@@ -71,6 +72,25 @@ def read_volume(
             todo="check who may read it",
         ) from error
     return replace(volume, source=str(path))
+
+
+def in_green(picture: OCTVolume) -> OCTVolume:
+    """A picture as its green channel, which shows the vessels of the fundus best.
+
+    Parameters
+    ----------
+    picture
+        As `read_volume` opened it; where colour was turned into grey by luminance, its
+        file is read again.
+
+    Raises
+    ------
+    ReadError
+        If that file is not there any more.
+    """
+    if picture.source and BY_LUMINANCE in picture.notes:
+        return read_volume(picture.source, colour="green")
+    return picture
 
 
 def _unknown(path: Path) -> ReadError:

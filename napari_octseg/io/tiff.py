@@ -53,8 +53,9 @@ def _read(path: Path, options: ReadOptions) -> OCTVolume:
         )
         n_series = len(tif.series)
         axes, planes_note = _axes_meant(tif, series)
-        pixels = _as_shown_grey(pixels, series.keyframe, options.colour)
+        pixels, shown_notes = _as_shown_grey(pixels, series.keyframe, options.colour)
         data, notes = _as_bscans(pixels, axes, path, options.colour)
+        notes += shown_notes
     if n_series > 1:
         notes.append(f"Of {n_series} image series the largest was read.")
     if not lazy:
@@ -108,18 +109,19 @@ def _left_on_disk(path: Path, tif: Any, series: Any) -> Any:
     return pages.reshape(series.shape)
 
 
-def _as_shown_grey(pixels: Any, page: Any, colour: Colour) -> Any:
-    """Palettes and inverted greys turned into what a viewer shows."""
+def _as_shown_grey(pixels: Any, page: Any, colour: Colour) -> tuple[Any, list[str]]:
+    """Palettes and inverted greys turned into what a viewer shows, with a note."""
     photometric = getattr(page.photometric, "name", "")
     if photometric == "PALETTE" and page.colormap is not None:
         shown = np.moveaxis(page.colormap >> 8, 0, -1).astype(np.uint8)
-        grey, _ = to_grey(shown, colour)
+        grey, note = to_grey(shown, colour)
+        notes = [note] if note else []
         if isinstance(pixels, np.ndarray):
-            return grey[pixels]
-        return pixels.map_blocks(lambda block: grey[block], dtype=np.uint8)
+            return grey[pixels], notes
+        return pixels.map_blocks(lambda block: grey[block], dtype=np.uint8), notes
     if photometric == "MINISWHITE" and pixels.dtype.kind == "u":
-        return np.iinfo(pixels.dtype).max - pixels
-    return pixels
+        return np.iinfo(pixels.dtype).max - pixels, []
+    return pixels, []
 
 
 def _as_bscans(

@@ -10,10 +10,9 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_octseg.errors import VolumeError
-from napari_octseg.io import read_volume
+from napari_octseg.io import in_green
 from napari_octseg.io.layer_geometry import scale_and_units
 from napari_octseg.io.napari_hooks import volume_layers
-from napari_octseg.io.pixels import BY_LUMINANCE
 from napari_octseg.labels import IGNORE
 from napari_octseg.volume import OCTVolume, Origin, Spacing
 
@@ -122,9 +121,7 @@ def seen_from_the_front(layer: Image, volume: OCTVolume) -> NDArray[Any]:
         green: NDArray[Any] = np.asarray(_pixels_of(layer)[..., 1])
         return green
     was_changed = _CHANGED in volume.notes
-    if volume.source and BY_LUMINANCE in volume.notes and not was_changed:
-        return read_volume(volume.source, colour="green").bscan(0)
-    return volume.bscan(0)
+    return (volume if was_changed else in_green(volume)).bscan(0)
 
 
 def add_layers(viewer: napari.Viewer, layers: Sequence[LayerData]) -> list[Layer]:

@@ -5,7 +5,7 @@ import pytest
 import tifffile
 
 from napari_octseg.errors import ReadError
-from napari_octseg.io import read_volume
+from napari_octseg.io import in_green, read_volume
 from napari_octseg.volume import Origin
 
 
@@ -188,3 +188,19 @@ def test_the_duke_volume_opens(shared_data):
     volume = read_volume(path)
     assert volume.shape == lazy.shape == (61, 496, 768)
     assert np.array_equal(lazy.bscan(30), volume.bscan(30))
+
+
+def test_of_a_picture_with_a_palette_green_can_be_seen(tmp_path):
+    indices = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64)
+    # Green runs the other way than red, so that luminance shows neither.
+    ramp = np.arange(256, dtype=np.uint16)
+    palette = np.stack([ramp, 255 - ramp, np.zeros_like(ramp)]) << 8
+    path = tmp_path / "fundus.tif"
+    tifffile.imwrite(path, indices, photometric="palette", colormap=palette)
+
+    picture = read_volume(path)
+    green = in_green(picture)
+
+    assert any("luminance" in note for note in picture.notes)
+    assert np.array_equal(green.data[0], 255 - indices)
+    assert in_green(green) is green
