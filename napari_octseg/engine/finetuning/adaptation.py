@@ -106,7 +106,7 @@ def iter_adapt(
     match_histogram
         Give every scan the grey values of the model's training scans: the card gains
         the step ``match_histogram``, its reference as numbers. None: only where there
-        are no statistics to refresh, which do the same better (README, Adaptation).
+        are no statistics to refresh, which was better where both were measured.
     device
         As for `segment`.
     data
