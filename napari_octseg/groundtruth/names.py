@@ -27,4 +27,6 @@ def name_from(text: str) -> str:
     if not told:
         return readable
     known_by = unicodedata.normalize("NFKC", told.casefold()).encode()
+    if len(readable) == 1:  # a letter and a hash would look like a pseudonym
+        readable += "_"
     return f"{readable}-{hashlib.sha256(known_by).hexdigest()[:_DIGITS]}"

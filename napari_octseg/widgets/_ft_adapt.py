@@ -49,11 +49,8 @@ _WHAT = (
 
 _WAYS: tuple[tuple[str, dict[str, bool]], ...] = (
     ("what suits the model", {}),
-    ("statistics of its norm layers", {"match_histogram": False}),
-    (
-        "grey values like those it learnt from",
-        {"refresh_norms": False, "match_histogram": True},
-    ),
+    ("statistics of batch norm", {"match_histogram": False}),
+    ("grey values", {"refresh_norms": False, "match_histogram": True}),
     ("both", {"match_histogram": True}),
 )
 """What can be adapted, as `iter_adapt` takes it."""

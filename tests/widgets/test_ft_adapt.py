@@ -129,7 +129,7 @@ def test_a_model_without_norm_layers_says_so(qtbot, scene, make_model):
     make_model("plain-net", norm=False)
     _, box = open_box(qtbot, scene)
     scene.panel.setup.model_picker.choose("plain-net")
-    choose(qtbot, box, "statistics of its norm layers")
+    choose(qtbot, box, "statistics of batch norm")
     scene.click(box.button)
     assert "no batch norm" in scene.message()
     scene.rest()

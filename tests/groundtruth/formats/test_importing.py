@@ -71,6 +71,7 @@ def test_two_names_are_one_only_if_they_are_written_alike(one: str, two: str) ->
 
 @given(text=st.text().filter(lambda text: text.strip()))
 @example(text="Weiß")
+@example(text="{P")
 def test_a_patient_is_called_the_same_by_name_and_by_file(
     text: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
