@@ -16,6 +16,7 @@ import tifffile
 
 from napari_octseg.bundles.registry import find_bundle, list_bundles
 from napari_octseg.groundtruth.data_set import DataSet
+from napari_octseg.groundtruth.pseudonyms import secret_path
 from tests.phantom_model import (
     CLASSES,
     MODEL,
@@ -52,7 +53,17 @@ def only_model(
 
 
 @pytest.fixture
-def session(viewer: object, only_model: None, tmp_path: Path) -> Iterator[LoopSession]:
+def same_pseudonyms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order of scans, which pseudonyms decide, is the same in every run."""
+    monkeypatch.setenv("OCTSEG_SECRETS", str(tmp_path / "secrets"))
+    secret_path().parent.mkdir()
+    secret_path().write_text("2a" * 32, encoding="ascii")
+
+
+@pytest.fixture
+def session(
+    viewer: object, only_model: None, same_pseudonyms: None, tmp_path: Path
+) -> Iterator[LoopSession]:
     """The window."""
     asked = os.environ.get("OCTSEG_STATIONS")
     name = os.environ["PYTEST_CURRENT_TEST"].partition("[")[2].partition("]")[0]
@@ -132,9 +143,9 @@ def test_from_corrections_to_a_model_that_is_better_on_other_patients(
     # Who it was is not told.
     assert not set(sides) & {eye.patient for eye in corrected}
 
-    # Pseudonyms, and with them the order of scans, are others each time. At a small
-    # rate nothing is forgotten, whatever the order.
-    rate = "0.008" if kind == "phantom" else "0.001"
+    # Of synthetic scans alone the model has little to forget; of others it learns the
+    # more gently, so that what it loses does not decide.
+    rate = "0.008" if kind == "phantom" else "0.0005"
     sentence = session.prepare_run(MODEL, n_steps=80, rate=rate)
     assert f"all {n_train} corrected B-scans" in sentence
     session.record("plan")
