@@ -71,6 +71,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="instead of those of the preset")
     parser.add_argument("--minutes", type=float, help="instead of those of the preset")
     parser.add_argument(
+        "--looks",
+        action="store_true",
+        help="give training scans the look of all the domain's scans, without labels",
+    )
+    parser.add_argument(
         "--again", action="store_true", help="measure the same models again first"
     )
     parser.add_argument("--work", type=Path, required=True, help="for runs and bundles")
@@ -142,6 +147,7 @@ class Bench:
                 n_steps=self.asked.steps,
                 minutes=self.asked.minutes,
                 replay=self.asked.data,
+                unlabelled=self._looks(),
                 device="cpu",
                 seed=seed,
             )
@@ -161,6 +167,11 @@ class Bench:
         shutil.rmtree(place / "data")
         for state in (place / "run").glob("*.pt"):
             state.unlink()
+
+    def _looks(self) -> tuple[Path, ...]:
+        """Scans whose look is learnt, as scans that are open in the window."""
+        sources = (one.volume.source for one in self.train) if self.asked.looks else ()
+        return tuple(Path(source) for source in sources if source is not None)
 
     def again(self) -> None:
         """Measure all models again: the program has changed, they have not."""
