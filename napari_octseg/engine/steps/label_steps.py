@@ -167,14 +167,15 @@ def within_retina(
     """No pixel of `classes` outside of the retina, as the grey values show it.
 
     Fluid in the vitreous or below the choroid is a mistake. The retina is that of
-    `retina_mask.retina_mask`, found without a layer model; `above` and `below` are its
-    margins in rows of 360.
+    `retina_mask.retina_mask`, found without a layer model, with a taut lower curve;
+    `above` and `below` are its margins in rows of 360.
     """
     clamped = np.isin(labels, [context.index(c) for c in classes])
     if not clamped.any():
         return labels
     size = (labels.shape[0], labels.shape[1])
-    retina = retina_mask(context.image_at(size), above=above, below=below)
+    image = context.image_at(size)
+    retina = retina_mask(image, above=above, below=below, taut=True)
     return np.where(clamped & ~retina, np.uint8(0), labels)
 
 

@@ -47,6 +47,7 @@ def retina_mask(
     above: float = 6,
     below: float = 20,
     keep_vitreous: bool = False,
+    taut: bool = False,
 ) -> NDArray[np.bool_]:
     """Pixels between a curve above the ILM and a curve below the upper choroid.
 
@@ -60,6 +61,9 @@ def retina_mask(
         edge. 20 below keeps the upper choroid.
     keep_vitreous
         Keep all above, where membranes and tractions are.
+    taut
+        Let the lower curve nowhere bend inwards. Below much fluid the RPE is dim, and
+        the last edge in sight is above the fluid.
 
     Returns
     -------
@@ -73,11 +77,14 @@ def retina_mask(
     curves = retina_curves(_working_image(image))
     if curves is None:
         return np.ones(image.shape, bool)
+    first, last = curves
+    if taut:
+        last = _taut_below(last)
     columns = (np.arange(width) + 0.5) * SIZE[1] / width - 0.5
     scale = depth / working_rows(depth)
     upper, lower = (
         (np.interp(columns, np.arange(SIZE[1]), curve) + 0.5) * scale - 0.5
-        for curve in (curves[0] - above, curves[1] + below)
+        for curve in (first - above, last + below)
     )
     row = np.arange(depth)[:, None]
     kept: NDArray[np.bool_] = row <= lower
@@ -207,3 +214,17 @@ def _smooth_curve(
     curve = ndimage.minimum_filter1d(curve, 9, mode="nearest")
     smooth: NDArray[np.float64] = ndimage.gaussian_filter1d(curve, 4, mode="nearest")
     return smooth if upwards else -smooth
+
+
+def _taut_below(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A line drawn taut below the curve: its convex hull."""
+    corners: list[int] = []
+    for column, row in enumerate(rows):
+        while len(corners) > 1:
+            before, corner = corners[-2:]
+            slope = (row - rows[before]) / (column - before)
+            if rows[corner] > rows[before] + slope * (corner - before):
+                break
+            corners.pop()
+        corners.append(column)
+    return np.interp(np.arange(len(rows)), corners, rows[corners])

@@ -120,3 +120,21 @@ def test_a_scan_that_was_cropped_to_the_retina_is_kept() -> None:
     kept = retina_mask(phantom.volume.bscan_as_shown(0)[crop])
     assert crop.stop - crop.start < 300
     assert kept[retina[crop]].mean() > 0.99
+
+
+def test_a_taut_curve_keeps_fluid_above_an_epithelium_that_is_dim() -> None:
+    phantom = make_phantom(PhantomSettings(look="spectralis", shape=(1, 496, 512)))
+    image = phantom.volume.bscan_as_shown(0).copy()
+    layers = phantom.layers[0]
+    retina = (layers > 0) & (layers != LAYER_SET.index("choroid"))
+    # Below the inner layers nothing is seen in these columns.
+    inner = [LAYER_SET.index(name) for name in ("RNFL", "GCL", "IPL")]
+    row = np.arange(len(image))[:, None]
+    dim = row > np.where(np.isin(layers, inner), row, -1).max(axis=0)
+    dim[:, :150] = dim[:, 360:] = False
+    image[dim] = np.percentile(image, 5)
+    loose, taut = retina_mask(image), retina_mask(image, taut=True)
+    assert loose[retina & dim].mean() < 0.8
+    assert taut[retina & dim].mean() > 0.98
+    assert (taut >= loose).all()
+    assert not taut[-60:].any()
