@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from qtpy.QtCore import Qt, QTimer
 
 from napari_octseg.engine.finetuning import run_folder
@@ -90,13 +90,14 @@ def comparison(gain: float, replay_gain: float = 0.0) -> Comparison:
 class Pulse:
     """For how long the window did not answer.
 
-    On a machine that has a processor to spare all the while that is the time between
-    two beats. On a busy one other programs stretch it, and the display, too, answers
-    late: then it is what this thread itself computed.
+    On a machine that had a processor to spare, on average, that is the time between two
+    beats. On a busy one other programs stretch it, the training among them, and the
+    display, too, answers late: then it is what this thread itself computed.
     """
 
     def __init__(self) -> None:
-        self._was_busy = _is_busy()
+        self._idle_before = psutil.cpu_times().idle
+        self._began = time.perf_counter()
         self.n_beats = 0
         self._longest = [0.0, 0.0]
         self._last = _times()
@@ -108,7 +109,9 @@ class Pulse:
     def stop(self) -> float:
         """End; the longest time without an answer, in ms."""
         self._timer.stop()
-        return 1000 * self._longest[self._was_busy or _is_busy()]
+        idle_s = psutil.cpu_times().idle - self._idle_before
+        is_busy = idle_s < time.perf_counter() - self._began
+        return 1000 * self._longest[bool(is_busy)]
 
     def _beat(self) -> None:
         now = _times()
@@ -121,12 +124,6 @@ class Pulse:
 def _times() -> tuple[float, float]:
     """Seconds that went by, and those that this thread computed."""
     return time.perf_counter(), time.thread_time()
-
-
-def _is_busy() -> bool:
-    if not hasattr(os, "getloadavg"):
-        return True
-    return os.getloadavg()[0] > (os.cpu_count() or 1) / 2
 
 
 class FineTuneScene:
