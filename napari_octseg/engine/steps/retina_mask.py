@@ -217,14 +217,12 @@ def _smooth_curve(
 
 
 def _taut_below(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A line drawn taut below the curve: its convex hull."""
-    corners: list[int] = []
-    for column, row in enumerate(rows):
-        while len(corners) > 1:
-            before, corner = corners[-2:]
-            slope = (row - rows[before]) / (column - before)
-            if rows[corner] > rows[before] + slope * (corner - before):
-                break
-            corners.pop()
-        corners.append(column)
-    return np.interp(np.arange(len(rows)), corners, rows[corners])
+    """A line drawn taut below the curve: the lower side of its convex hull."""
+    from scipy.spatial import ConvexHull
+
+    column = np.arange(len(rows))
+    # Corners above both ends leave the ends and the lower side to the curve.
+    above = rows.min() - 1
+    points = [*zip(column, rows, strict=True), (0, above), (column[-1], above)]
+    corners: NDArray[np.intp] = np.sort(ConvexHull(points).vertices)[:-2]
+    return np.interp(column, corners, rows[corners])
